@@ -1,0 +1,44 @@
+// What a broker owes: take a batch once, whole or not at all, under the guard of a term and of marks; say how much waits.
+import type { Instant } from "../clock.ts";
+import type { Envelope } from "../protocol/envelope.ts";
+import { LovageError } from "../error.ts";
+import type { LeaseKeeper } from "./lease.ts";
+
+export type PublishOutcome = "sent" | "duplicate";
+
+export interface Broker {
+  /** For people, without its password: `redis://127.0.0.1:6379/0`. */
+  readonly url: string;
+  /**
+   * Publishes the batch in order. With a guard it is one atomic step: a stale term refuses the whole batch
+   * ({@link StaleTermError}); an envelope that is not newer than its mark is a `duplicate` and is not sent; the rest are
+   * sent and their marks move. When this rejects with any other error the outcome is unknown, and the same batch may be
+   * published again under the same guard without harm.
+   */
+  publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]>;
+  /** How many messages wait in a queue, over all its priorities. */
+  depth(queue: string): Promise<number>;
+  /** Undefined where the broker has no atomic step to offer. */
+  readonly leases: LeaseKeeper | undefined;
+  close(): Promise<void>;
+}
+
+/** `marks[i]` belongs to `batch[i]`: the entry it was made for and its nominal due time. */
+export interface Guard {
+  readonly scope: string;
+  readonly term: number;
+  readonly marks: readonly Mark[];
+}
+
+/** Up to and including `dueAt`, everything of this entry is settled: enqueued, or skipped on purpose. */
+export interface Mark {
+  readonly entry: string;
+  readonly dueAt: Instant;
+}
+
+/** Another beat has a newer term: whoever gets this leads no longer and must publish nothing more. */
+export class StaleTermError extends LovageError {
+  constructor(scope: string, term: number) {
+    super("stale-term", `term ${term} of scope ${scope} is over: another beat leads`);
+  }
+}

@@ -1,0 +1,39 @@
+// Who leads: one holder per scope, for a span, under a term number that only ever grows.
+import type { Instant } from "../clock.ts";
+import type { Mark } from "./broker.ts";
+
+export interface LeaseOwner {
+  /** Who asks. The same id gets its own lease back at once, under a new term: it belongs to a beat-record, not a process. */
+  readonly id: string;
+  /** For people: `host:pid`. */
+  readonly label: string;
+}
+
+export interface Lease {
+  readonly scope: string;
+  readonly owner: LeaseOwner;
+  readonly term: number;
+}
+
+export interface LeaseHolder {
+  readonly label: string;
+  /** How long the holder's lease still runs, in milliseconds, if it is not renewed. */
+  readonly remainingMs: number;
+}
+
+export type Acquired = { readonly lease: Lease } | { readonly heldBy: LeaseHolder };
+
+export interface LeaseKeeper {
+  /** Takes the lease when it is free, has run out, or is the owner's own; the term is then newer than any before. */
+  acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired>;
+  /** False: the lease is lost; publish nothing more under it. */
+  renew(lease: Lease, ttlMs: number): Promise<boolean>;
+  /** Frees the lease at once for the next; does nothing when it is already another's. */
+  release(lease: Lease): Promise<void>;
+  marks(scope: string): Promise<ReadonlyMap<string, Instant>>;
+  /**
+   * Sets marks outright, forwards or backwards, without publishing: for what is settled on purpose and for marks from a
+   * clock that ran ahead. Throws StaleTermError when the lease's term is over.
+   */
+  setMarks(lease: Lease, marks: readonly Mark[]): Promise<void>;
+}

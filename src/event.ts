@@ -1,0 +1,82 @@
+// Everything that happens, as one typed stream: log lines, metrics and the waits of tests all read it from here.
+import type { Instant } from "./clock.ts";
+import type { Problem } from "./error.ts";
+
+export type LovageEvent =
+  | { readonly type: "beat-started"; readonly scope: string; readonly term: number; readonly entries: number }
+  | { readonly type: "beat-standby"; readonly scope: string; readonly leader: string }
+  | { readonly type: "beat-lost-lease"; readonly scope: string; readonly reason: string }
+  | { readonly type: "beat-stopping"; readonly reason: string }
+  | { readonly type: "beat-stopped"; readonly unsent: number }
+  | OccurrenceSent
+  | {
+      readonly type: "occurrence-duplicate";
+      readonly entry: string;
+      readonly dueAt: Instant;
+      readonly taskId: string;
+    }
+  | {
+      readonly type: "occurrences-missed";
+      readonly entry: string;
+      readonly count: number;
+      readonly atLeast: boolean;
+      readonly fromAt: Instant;
+      readonly toAt: Instant;
+      readonly reason: string;
+    }
+  | { readonly type: "entry-finished"; readonly entry: string; readonly reason: string }
+  | { readonly type: "entry-quarantined"; readonly entry: string; readonly reason: string }
+  | { readonly type: "publish-failed"; readonly reason: string; readonly waiting: number; readonly retryInMs: number }
+  | { readonly type: "publish-recovered"; readonly waiting: number; readonly downMs: number }
+  | { readonly type: "record-failed"; readonly reason: string; readonly retryInMs: number }
+  | { readonly type: "record-moved-aside"; readonly path: string; readonly movedTo: string; readonly reason: string }
+  | { readonly type: "clock-jumped"; readonly byMs: number }
+  | { readonly type: "mark-in-future"; readonly entry: string; readonly markAt: Instant; readonly reset: boolean }
+  | {
+      readonly type: "reload-applied";
+      readonly added: number;
+      readonly changed: number;
+      readonly removed: number;
+      readonly entries: number;
+    }
+  | { readonly type: "reload-failed"; readonly problems: readonly Problem[] }
+  | { readonly type: "broker-connected"; readonly url: string }
+  | { readonly type: "broker-disconnected"; readonly url: string; readonly reason: string }
+  | { readonly type: "failure"; readonly where: string; readonly reason: string };
+
+export interface OccurrenceSent {
+  readonly type: "occurrence-sent";
+  readonly entry: string;
+  readonly task: string;
+  readonly taskId: string;
+  readonly queue: string;
+  readonly dueAt: Instant;
+  readonly sentAt: Instant;
+  readonly occurrence: Occasion;
+}
+
+/** Why an occurrence was sent: in time, made up, or by hand. */
+export type Occasion = "scheduled" | "missed" | "manual" | "backfill";
+
+export type Emit = (event: LovageEvent) => void;
+
+/** A plain fan-out. Listeners run at once, in the order they came; one that throws harms nobody else. */
+export class EventStream {
+  readonly #listeners = new Set<Emit>();
+
+  readonly emit: Emit = (event) => {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch {
+        // A listener is a spectator: its mistake must not stop what it watches.
+      }
+    }
+  };
+
+  /** Returns the function that ends the subscription. */
+  subscribe(listener: Emit): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}

@@ -1,0 +1,65 @@
+// What the beat-record owes: give back all that was known at the last commit, and take changes whole or not at all.
+import type { Instant } from "../clock.ts";
+
+export interface EntryState {
+  readonly name: string;
+  /** The entry's schedule hash when this was written; another one now means it was edited. */
+  readonly scheduleHash: string;
+  /** Where counting begins: when the entry was first seen, or last changed. */
+  readonly anchorAt: Instant;
+  /** Up to here everything is settled: the newest nominal due time sent or skipped, else the anchor. */
+  readonly settledAt: Instant;
+  readonly lastDueAt: Instant | null;
+  readonly lastSentAt: Instant | null;
+  readonly lastTaskId: string | null;
+  readonly runs: number;
+  readonly missed: number;
+  readonly failed: number;
+  readonly paused: Pause | null;
+}
+
+export interface Pause {
+  readonly at: Instant;
+  readonly by: string;
+  readonly reason: string | null;
+}
+
+/** One line of history: an occurrence, and what became of it. */
+export interface Run {
+  readonly entry: string;
+  readonly dueAt: Instant;
+  /** When it was settled. */
+  readonly at: Instant;
+  readonly outcome: RunOutcome;
+  readonly taskId: string | null;
+  /** Why it was not sent, or what was special about it. */
+  readonly reason: string | null;
+}
+
+/** `duplicate`: the broker already had it; a crash came between publishing and recording. */
+export type RunOutcome = "sent" | "duplicate" | "missed" | "failed";
+
+export interface Changes {
+  /** Written over what stands, by name. */
+  readonly states?: readonly EntryState[];
+  readonly runs?: readonly Run[];
+  /** Names whose state goes, because their entry went. Their history stays. */
+  readonly forget?: readonly string[];
+}
+
+export interface StoredState {
+  /** Unique to this record, for as long as it lives. */
+  readonly id: string;
+  readonly entries: ReadonlyMap<string, EntryState>;
+}
+
+export interface Store {
+  /** For people: the file's path, or `:memory:`. */
+  readonly location: string;
+  load(): Promise<StoredState>;
+  /** One transaction. */
+  record(changes: Changes): Promise<void>;
+  /** The newest runs of one entry, newest first. */
+  history(entry: string, limit: number): Promise<readonly Run[]>;
+  close(): Promise<void>;
+}

@@ -28,10 +28,19 @@ export type LovageEvent =
   | { readonly type: "entry-quarantined"; readonly entry: string; readonly reason: string }
   | { readonly type: "publish-failed"; readonly reason: string; readonly waiting: number; readonly retryInMs: number }
   | { readonly type: "publish-recovered"; readonly waiting: number; readonly downMs: number }
-  | { readonly type: "record-failed"; readonly reason: string; readonly retryInMs: number }
+  | { readonly type: "record-failed"; readonly reason: string }
   | { readonly type: "record-moved-aside"; readonly path: string; readonly movedTo: string; readonly reason: string }
   | { readonly type: "clock-jumped"; readonly byMs: number }
-  | { readonly type: "mark-in-future"; readonly entry: string; readonly markAt: Instant; readonly reset: boolean }
+  | {
+      readonly type: "mark-in-future";
+      /** The entry whose mark is furthest ahead. */
+      readonly entry: string;
+      readonly markAt: Instant;
+      /** How many entries have such a mark. */
+      readonly count: number;
+      /** True: set back to now. False: left alone; what was sent early is not sent again. */
+      readonly reset: boolean;
+    }
   | {
       readonly type: "reload-applied";
       readonly added: number;

@@ -10,10 +10,12 @@ export interface Broker {
   /** For people, without its password: `redis://127.0.0.1:6379/0`. */
   readonly url: string;
   /**
-   * Publishes the batch in order. With a guard it is one atomic step: a stale term refuses the whole batch
-   * ({@link StaleTermError}); an envelope that is not newer than its mark is a `duplicate` and is not sent; the rest are
-   * sent and their marks move. When this rejects with any other error the outcome is unknown, and the same batch may be
-   * published again under the same guard without harm.
+   * Publishes the batch in order. With a guard, each message and its mark are one atomic step: an envelope that is not
+   * newer than its mark is a `duplicate` and is not sent; the rest are sent and their marks move. A term that is over
+   * stops the batch ({@link StaleTermError}): what went before it has its marks. When this rejects with any other error
+   * the outcome is unknown, and the same batch may be published again under the same guard without harm.
+   *
+   * @throws UndeliverableError for messages that no queue would get: take them out and publish the rest again
    */
   publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]>;
   /** How many messages wait in a queue, over all its priorities. */
@@ -40,5 +42,16 @@ export interface Mark {
 export class StaleTermError extends LovageError {
   constructor(scope: string, term: number) {
     super("stale-term", `term ${term} of scope ${scope} is over: another beat leads`);
+  }
+}
+
+/** Some messages of a batch have nowhere to go, and would not have tomorrow; they were not sent and have no marks. */
+export class UndeliverableError extends LovageError {
+  /** The ids of the envelopes. */
+  readonly ids: readonly string[];
+
+  constructor(ids: readonly string[], message: string, hint?: string) {
+    super("broker", message, { hint });
+    this.ids = ids;
   }
 }

@@ -26,9 +26,12 @@ export type Acquired = { readonly lease: Lease } | { readonly heldBy: LeaseHolde
 export interface LeaseKeeper {
   /** Takes the lease when it is free, has run out, or is the owner's own; the term is then newer than any before. */
   acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired>;
-  /** False: the lease is lost; publish nothing more under it. */
+  /**
+   * False: the lease is lost; publish nothing more under it. A lease that ran out, but that nobody has taken since, is
+   * its owner's still.
+   */
   renew(lease: Lease, ttlMs: number): Promise<boolean>;
-  /** Frees the lease at once for the next; does nothing when it is already another's. */
+  /** Ends the term and frees the lease at once for the next; does nothing when it is already another's. */
   release(lease: Lease): Promise<void>;
   marks(scope: string): Promise<ReadonlyMap<string, Instant>>;
   /**
@@ -36,4 +39,6 @@ export interface LeaseKeeper {
    * clock that ran ahead. Throws StaleTermError when the lease's term is over.
    */
   setMarks(lease: Lease, marks: readonly Mark[]): Promise<void>;
+  /** Forgets the marks of entries that are no more. Throws StaleTermError when the lease's term is over. */
+  dropMarks(lease: Lease, entries: readonly string[]): Promise<void>;
 }

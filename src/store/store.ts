@@ -57,9 +57,12 @@ export interface Store {
   /** For people: the file's path, or `:memory:`. */
   readonly location: string;
   load(): Promise<StoredState>;
-  /** One transaction. */
+  /**
+   * One transaction, on the disk when it resolves: forgets, then states, then runs. Rejects, with nothing applied, when it
+   * cannot be written or holds a time or count that is no number.
+   */
   record(changes: Changes): Promise<void>;
-  /** The newest runs of one entry, newest first. */
+  /** The runs of one entry recorded last, newest first; the store may keep only so many. */
   history(entry: string, limit: number): Promise<readonly Run[]>;
   close(): Promise<void>;
 }

@@ -1,0 +1,60 @@
+// The app's own connection to the broker: opened when first needed, kept, and closed with the app.
+import type { Broker } from "../broker/broker.ts";
+import { openBroker } from "../broker/open.ts";
+import { systemClock } from "../clock.ts";
+import type { Configuration } from "../config/configuration.ts";
+import { checkRetryPolicy, type RetryPolicy } from "../config/section/task.ts";
+import type { Envelope } from "../protocol/envelope.ts";
+import type { TaskOptions } from "../protocol/task-options.ts";
+import { camelOptions } from "./options.ts";
+import { publishWithRetry } from "./publish.ts";
+
+export class Client {
+  readonly #configuration: Configuration;
+  #broker: Promise<Broker> | undefined;
+
+  constructor(configuration: Configuration) {
+    this.#configuration = configuration;
+  }
+
+  broker(): Promise<Broker> {
+    this.#broker ??= this.#open();
+    return this.#broker;
+  }
+
+  async publish(envelope: Envelope, options: TaskOptions): Promise<void> {
+    const policy = this.#policy(options);
+    await publishWithRetry(envelope, { broker: () => this.broker(), clock: systemClock, policy });
+  }
+
+  async close(): Promise<void> {
+    const broker = this.#broker;
+    this.#broker = undefined;
+    await (await broker)?.close();
+  }
+
+  async #open(): Promise<Broker> {
+    const url = this.#configuration.get("brokerWriteUrl") ?? this.#configuration.get("brokerUrl");
+    const transportOptions = this.#configuration.get("brokerTransportOptions");
+    try {
+      return await openBroker(url, { transportOptions });
+    } catch (error) {
+      // The next attempt may find the file or the server back.
+      this.#broker = undefined;
+      throw error;
+    }
+  }
+
+  #policy({ retry, retryPolicy }: TaskOptions): RetryPolicy | null {
+    if (!(retry ?? this.#configuration.get("taskPublishRetry"))) return null;
+    const standing = this.#configuration.get("taskPublishRetryPolicy");
+    return retryPolicy === undefined ? standing : { ...standing, ...retryPolicyOf(retryPolicy) };
+  }
+}
+
+/** Only what the call says; the rest stands as the settings have it. */
+function retryPolicyOf(written: object): Partial<RetryPolicy> {
+  const whole = checkRetryPolicy(written);
+  const said = Object.keys(camelOptions(written));
+  return Object.fromEntries(Object.entries(whole).filter(([name]) => said.includes(name)));
+}

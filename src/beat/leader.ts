@@ -1,0 +1,79 @@
+// Leading: take the lease or stand by and say who has it; keep it in the background; notice when it is gone.
+import { type BackoffOptions, backoff } from "../backoff.ts";
+import type { Lease, LeaseHolder, LeaseKeeper, LeaseOwner } from "../broker/lease.ts";
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../error.ts";
+import type { Emit } from "../event.ts";
+
+export interface LeaderOptions {
+  readonly scope: string;
+  readonly owner: LeaseOwner;
+  readonly leases: LeaseKeeper;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly leaseMs: number;
+}
+
+const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
+
+export class Leader {
+  readonly #options: LeaderOptions;
+
+  constructor(options: LeaderOptions) {
+    this.#options = options;
+  }
+
+  /** Waits until this beat leads; null when `signal` ends the wait. A broker out of reach is asked again and again. */
+  async acquire(signal: AbortSignal): Promise<Lease | null> {
+    const { scope, owner, leases, clock, leaseMs } = this.#options;
+    let failures = 0;
+    let announced: string | null = null;
+    while (!signal.aborted) {
+      try {
+        const acquired = await leases.acquire(scope, owner, leaseMs);
+        if ("lease" in acquired) return acquired.lease;
+        announced = this.#announce(acquired.heldBy, announced);
+        failures = 0;
+        await clock.sleep(standbyMs(acquired.heldBy, leaseMs), signal);
+      } catch (error) {
+        const retryInMs = backoff(failures, retry);
+        failures += 1;
+        this.#options.emit({ type: "publish-failed", reason: messageOf(error), waiting: 0, retryInMs });
+        await clock.sleep(retryInMs, signal);
+      }
+    }
+    return null;
+  }
+
+  /** Renews until `signal` is aborted or the lease is lost; true when it was lost. */
+  async keep(lease: Lease, signal: AbortSignal): Promise<boolean> {
+    const { leases, clock, leaseMs } = this.#options;
+    while (!signal.aborted) {
+      await clock.sleep(leaseMs / 3, signal);
+      if (signal.aborted) return false;
+      try {
+        if (!(await leases.renew(lease, leaseMs))) return true;
+      } catch {
+        // Out of reach: the publisher says so, loudly. Leading ends when somebody else has taken over, which the broker
+        // tells on the next renewal or refuses on the next publish; until then nothing can be sent twice.
+      }
+    }
+    return false;
+  }
+
+  async release(lease: Lease): Promise<void> {
+    await this.#options.leases.release(lease);
+  }
+
+  #announce(holder: LeaseHolder, announced: string | null): string {
+    if (holder.label !== announced) {
+      this.#options.emit({ type: "beat-standby", scope: this.#options.scope, leader: holder.label });
+    }
+    return holder.label;
+  }
+}
+
+/** Often enough to follow a clean stop at once, and not later than the lease runs out. */
+function standbyMs(holder: LeaseHolder, leaseMs: number): number {
+  return Math.max(20, Math.min(holder.remainingMs + 5, leaseMs / 20, 500));
+}

@@ -1,0 +1,28 @@
+// One due time of one entry, and the id that makes it the same occurrence on every host and after every crash.
+import { createHash } from "node:crypto";
+import type { Instant } from "../clock.ts";
+import type { Occasion } from "../event.ts";
+import type { Entry } from "../schedule/entry.ts";
+
+export interface Occurrence {
+  readonly entry: Entry;
+  /** The nominal time: what the schedule says, before jitter and lateness. */
+  readonly dueAt: Instant;
+  /** The occurrence after this one, where there is one. */
+  readonly nextDueAt: Instant | null;
+  readonly occasion: Occasion;
+}
+
+const namespace = Buffer.from("8d2f6c1e5b0a4f7391c4e27ab6d5f083", "hex");
+
+/** The Celery task id of an occurrence: a UUID version 5 (RFC 9562, section 5.5) of scope, entry and nominal due time. */
+export function occurrenceId(scope: string, entry: string, dueAt: Instant): string {
+  const digest = createHash("sha1")
+    .update(namespace)
+    .update(JSON.stringify([scope, entry, dueAt]))
+    .digest();
+  digest[6] = ((digest[6] as number) & 0x0f) | 0x50;
+  digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
+  const hex = digest.toString("hex", 0, 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

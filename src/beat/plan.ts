@@ -1,0 +1,182 @@
+// Every entry with its next due time, in due order; and what is known of each, to be written down.
+import type { Instant } from "../clock.ts";
+import type { Emit } from "../event.ts";
+import { messageOf } from "../error.ts";
+import type { Entry } from "../schedule/entry.ts";
+import { jitterFor } from "../schedule/jitter.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import type { EntryState } from "../store/store.ts";
+import { Heap } from "./heap.ts";
+
+/** One entry on its way through time. */
+export interface Slot {
+  entry: Entry;
+  /** The entry's schedule with its grid fixed, so that it can be asked from any instant. */
+  schedule: Schedule;
+  /** What the beat-record should say once what is under way is settled. */
+  state: EntryState;
+  /** The next nominal time, or null when there is none any more. */
+  dueAt: Instant | null;
+  /** `dueAt` with its jitter. */
+  sendAt: Instant;
+  /** Runs taken from the plan, settled or still under way. */
+  taken: number;
+}
+
+export interface PlanChange {
+  readonly added: readonly string[];
+  readonly changed: readonly string[];
+  readonly removed: readonly string[];
+}
+
+/** What outlived the last process: the beat-record's word, and the broker's. */
+export interface KnownBefore {
+  readonly states: ReadonlyMap<string, EntryState>;
+  /** An entry that only the broker knows was led by a beat elsewhere: counting goes on where that one stopped. */
+  readonly marks: ReadonlyMap<string, Instant>;
+}
+
+const nothingKnown: KnownBefore = { states: new Map(), marks: new Map() };
+
+export class Plan {
+  readonly #emit: Emit;
+  readonly #slots = new Map<string, Slot>();
+  readonly #heap = new Heap<Slot>();
+  /** Entries under `missed: all` that are not yet back in step; see tick.ts. */
+  readonly catchingUp: Slot[] = [];
+  /** What was due up to here was due while no beat of ours was there. */
+  aliveSince: Instant = Number.NEGATIVE_INFINITY;
+
+  constructor(emit: Emit) {
+    this.#emit = emit;
+  }
+
+  get slots(): ReadonlyMap<string, Slot> {
+    return this.#slots;
+  }
+
+  /** When something is to be done next: now, if an entry is catching up. */
+  get wakeAt(): Instant {
+    return this.catchingUp.length > 0 ? Number.NEGATIVE_INFINITY : this.#heap.firstKey;
+  }
+
+  /**
+   * Takes a new set of entries. What is new or whose schedule changed counts from `now`, so an edit never fires by itself;
+   * what stayed keeps its place in time, and takes over other changes, such as arguments.
+   */
+  apply(entries: readonly Entry[], now: Instant, known: KnownBefore = nothingKnown): PlanChange {
+    const change = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
+    const names = new Set(entries.map((entry) => entry.name));
+    change.removed = [...new Set([...this.#slots.keys(), ...known.states.keys()])].filter((name) => !names.has(name));
+    for (const name of change.removed) this.#slots.delete(name);
+    for (const entry of entries) {
+      const state = this.#slots.get(entry.name)?.state ?? known.states.get(entry.name);
+      if (state === undefined) change.added.push(entry.name);
+      else if (state.scheduleHash !== entry.scheduleHash) change.changed.push(entry.name);
+      this.#place(entry, state, state === undefined ? (known.marks.get(entry.name) ?? now) : now);
+    }
+    this.#rebuild();
+    return change;
+  }
+
+  /** Moves past what has been enqueued under other terms, by this beat before a crash or by another one. */
+  adoptMarks(marks: ReadonlyMap<string, Instant>): void {
+    for (const slot of this.#slots.values()) {
+      const markAt = marks.get(slot.entry.name);
+      if (markAt !== undefined && markAt > slot.state.settledAt) this.#adoptMark(slot, markAt);
+    }
+    this.#rebuild();
+  }
+
+  /** The entry due first, if it is due by `now`. It is out of the plan until `put` puts it back. */
+  popDue(now: Instant): Slot | undefined {
+    return this.#heap.firstKey <= now ? this.#heap.pop() : undefined;
+  }
+
+  /** Moves a slot on to its first occurrence after `after`, without putting it back. */
+  step(slot: Slot, after: Instant): void {
+    this.#schedule(slot, after);
+    if (slot.dueAt === null) {
+      this.#emit({ type: "entry-finished", entry: slot.entry.name, reason: finishReason(slot) });
+    }
+  }
+
+  /** Puts a slot back in due order, if it has anything left to do. */
+  put(slot: Slot): void {
+    if (slot.dueAt !== null) this.#heap.push(slot.sendAt, slot);
+  }
+
+  #place(entry: Entry, state: EntryState | undefined, countFrom: Instant): void {
+    const slot = this.#slots.get(entry.name);
+    if (slot !== undefined && slot.state.scheduleHash === entry.scheduleHash) {
+      slot.entry = entry;
+      return;
+    }
+    const kept = state?.scheduleHash === entry.scheduleHash ? state : freshState(entry, state, countFrom);
+    const schedule = entry.schedule.bind?.({ anchorAt: kept.settledAt }) ?? entry.schedule;
+    const placed: Slot = { entry, schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs };
+    this.#slots.set(entry.name, placed);
+    this.#schedule(placed, kept.settledAt);
+  }
+
+  #adoptMark(slot: Slot, markAt: Instant): void {
+    // How many runs the mark stands for nobody knows any more; it is one at least.
+    const runs = slot.state.runs + 1;
+    slot.state = { ...slot.state, settledAt: markAt, lastDueAt: markAt, runs };
+    if (slot.dueAt === null || slot.dueAt > markAt) return;
+    slot.taken = Math.max(slot.taken, runs);
+    slot.schedule = slot.entry.schedule.bind?.({ anchorAt: markAt }) ?? slot.entry.schedule;
+    this.#schedule(slot, markAt);
+  }
+
+  #schedule(slot: Slot, after: Instant): void {
+    slot.dueAt = null;
+    if (!slot.entry.enabled || isUsedUp(slot)) return;
+    try {
+      slot.dueAt = this.#nextOf(slot, after);
+      if (slot.dueAt !== null) slot.sendAt = slot.dueAt + this.#jitterOf(slot, slot.dueAt);
+    } catch (error) {
+      slot.dueAt = null;
+      this.#emit({ type: "entry-quarantined", entry: slot.entry.name, reason: messageOf(error) });
+    }
+  }
+
+  #nextOf(slot: Slot, after: Instant): Instant | null {
+    const next = slot.schedule.next(after);
+    if (next !== null && !(next > after)) {
+      throw new RangeError(`its schedule answered ${next}, which is not after ${after}`);
+    }
+    return next;
+  }
+
+  #jitterOf(slot: Slot, dueAt: Instant): number {
+    if (slot.entry.jitterMs === 0) return 0;
+    return jitterFor(slot.entry.name, dueAt, slot.entry.jitterMs, slot.schedule.next(dueAt));
+  }
+
+  /** Sorting anew is cheaper than finding single slots in the heap, and happens only on a reload or a new term. */
+  #rebuild(): void {
+    this.#heap.clear();
+    const waiting = new Set(this.catchingUp.filter((slot) => this.#slots.get(slot.entry.name) === slot));
+    this.catchingUp.splice(0, this.catchingUp.length, ...waiting);
+    for (const slot of this.#slots.values()) {
+      if (slot.dueAt !== null && !waiting.has(slot)) this.#heap.push(slot.sendAt, slot);
+    }
+  }
+}
+
+const neverRun = { lastDueAt: null, lastSentAt: null, lastTaskId: null, runs: 0, missed: 0, failed: 0, paused: null };
+
+/** Counting begins anew; what an edited entry has done so far stays on record. */
+function freshState(entry: Entry, before: EntryState | undefined, countFrom: Instant): EntryState {
+  const { name, scheduleHash } = entry;
+  return { ...neverRun, ...before, name, scheduleHash, anchorAt: countFrom, settledAt: countFrom };
+}
+
+function isUsedUp(slot: Slot): boolean {
+  return slot.entry.maxRuns !== null && slot.taken >= slot.entry.maxRuns;
+}
+
+function finishReason(slot: Slot): string {
+  return isUsedUp(slot) ? `max_runs: ${slot.entry.maxRuns} reached` : "its schedule has no further occurrence";
+}

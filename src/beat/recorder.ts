@@ -1,0 +1,58 @@
+// Writes to the beat-record, and keeps what could not be written for the next time: a full disk must not stop the sending,
+// and the broker's marks hold what matters meanwhile.
+import { messageOf } from "../error.ts";
+import type { Emit } from "../event.ts";
+import type { Changes, EntryState, Run, Store } from "../store/store.ts";
+
+/** History rows kept while the record cannot be written; the states are never given up. */
+const runsKept = 10_000;
+
+export class Recorder {
+  readonly #store: Store;
+  readonly #emit: Emit;
+  #states = new Map<string, EntryState>();
+  #runs: Run[] = [];
+  #forget = new Set<string>();
+
+  constructor(store: Store, emit: Emit) {
+    this.#store = store;
+    this.#emit = emit;
+  }
+
+  /** Never rejects. */
+  async record(changes: Changes): Promise<void> {
+    this.#keep(changes);
+    const [states, runs, forget] = [this.#states, this.#runs, this.#forget];
+    if (states.size + runs.length + forget.size === 0) return;
+    this.#states = new Map();
+    this.#runs = [];
+    this.#forget = new Set();
+    try {
+      await this.#store.record({ states: [...states.values()], runs, forget: [...forget] });
+    } catch (error) {
+      this.#takeBack(states, runs, forget);
+      this.#emit({ type: "record-failed", reason: messageOf(error) });
+    }
+  }
+
+  /** What came in meanwhile is newer and stands. */
+  #takeBack(states: Map<string, EntryState>, runs: Run[], forget: Set<string>): void {
+    for (const name of this.#forget) states.delete(name);
+    for (const name of this.#states.keys()) forget.delete(name);
+    this.#states = new Map([...states, ...this.#states]);
+    this.#forget = new Set([...forget, ...this.#forget]);
+    this.#runs = [...runs, ...this.#runs].slice(-runsKept);
+  }
+
+  #keep({ states = [], runs = [], forget = [] }: Changes): void {
+    for (const name of forget) {
+      this.#states.delete(name);
+      this.#forget.add(name);
+    }
+    for (const state of states) {
+      this.#forget.delete(state.name);
+      this.#states.set(state.name, state);
+    }
+    for (const run of runs) this.#runs.push(run);
+  }
+}

@@ -1,0 +1,104 @@
+// What becomes of an occurrence, as changes to the beat-record and as events. Pure but for the slots it brings up to date.
+import type { Instant } from "../clock.ts";
+import type { LovageEvent } from "../event.ts";
+import type { EntryState, Run, RunOutcome } from "../store/store.ts";
+import type { Slot } from "./plan.ts";
+import type { Answer, Refusal } from "./publish.ts";
+import type { Dropped } from "./recover.ts";
+
+export interface Settled {
+  readonly states: readonly EntryState[];
+  readonly runs: readonly Run[];
+  readonly events: readonly LovageEvent[];
+}
+
+/** Later answers for the same entry replace earlier ones: one row an entry is written, however many runs it had. */
+export function settleAnswers(slots: ReadonlyMap<string, Slot>, answers: readonly Answer[]): Settled {
+  const names = new Set<string>();
+  const runs: Run[] = [];
+  const events: LovageEvent[] = [];
+  for (const answer of answers) {
+    const { occurrence, envelope } = answer.dispatch;
+    const { entry, dueAt, occasion } = occurrence;
+    const slot = slots.get(entry.name);
+    if (slot !== undefined) {
+      slot.state = afterRun(slot.state, answer);
+      names.add(entry.name);
+    }
+    const reason = occasion === "scheduled" ? null : occasion;
+    runs.push({ entry: entry.name, dueAt, at: answer.sentAt, outcome: answer.outcome, taskId: envelope.id, reason });
+    events.push(eventOf(answer));
+  }
+  return { states: statesOf(slots, names), runs, events };
+}
+
+export function settleRefusals(slots: ReadonlyMap<string, Slot>, refusals: readonly Refusal[], now: Instant): Settled {
+  const names = new Set<string>();
+  const runs: Run[] = [];
+  const events: LovageEvent[] = [];
+  for (const { occurrence, reason } of refusals) {
+    const { entry, dueAt } = occurrence;
+    const slot = slots.get(entry.name);
+    if (slot !== undefined) {
+      const { failed, settledAt } = slot.state;
+      slot.state = { ...slot.state, failed: failed + 1, settledAt: Math.max(settledAt, dueAt) };
+      names.add(entry.name);
+    }
+    runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: "failed", reason }));
+    const span = { count: 1, atLeast: false, fromAt: dueAt, toAt: dueAt };
+    events.push({ type: "occurrences-missed", entry: entry.name, ...span, reason });
+  }
+  return { states: statesOf(slots, names), runs, events };
+}
+
+export function settleMissed(slot: Slot, dropped: Dropped, now: Instant): Settled {
+  const { entry } = slot;
+  const { count, toAt, reason } = dropped;
+  const settledAt = Math.max(slot.state.settledAt, toAt);
+  slot.state = { ...slot.state, missed: slot.state.missed + count, settledAt };
+  const run = unsentRun(entry.name, toAt, { at: now, outcome: "missed", reason: `${count} missed; ${reason}` });
+  const event: LovageEvent = { type: "occurrences-missed", entry: entry.name, ...dropped };
+  return { states: [slot.state], runs: [run], events: [event] };
+}
+
+function afterRun(state: EntryState, { dispatch, outcome, sentAt }: Answer): EntryState {
+  const { dueAt } = dispatch.occurrence;
+  const settledAt = Math.max(state.settledAt, dueAt);
+  if (outcome === "duplicate") return { ...state, settledAt };
+  return {
+    ...state,
+    settledAt,
+    lastDueAt: dueAt,
+    lastSentAt: sentAt,
+    lastTaskId: dispatch.envelope.id,
+    runs: state.runs + 1,
+  };
+}
+
+function eventOf({ dispatch, outcome, sentAt }: Answer): LovageEvent {
+  const { occurrence, envelope } = dispatch;
+  const { entry, dueAt, occasion } = occurrence;
+  if (outcome === "duplicate") {
+    return { type: "occurrence-duplicate", entry: entry.name, dueAt, taskId: envelope.id };
+  }
+  const queue = envelope.destination.queue ?? envelope.destination.routingKey;
+  const { name, task } = entry;
+  return {
+    type: "occurrence-sent",
+    entry: name,
+    task,
+    taskId: envelope.id,
+    queue,
+    dueAt,
+    sentAt,
+    occurrence: occasion,
+  };
+}
+
+function unsentRun(entry: string, dueAt: Instant, more: { at: Instant; outcome: RunOutcome; reason: string }): Run {
+  return { entry, dueAt, taskId: null, ...more };
+}
+
+function statesOf(slots: ReadonlyMap<string, Slot>, names: ReadonlySet<string>): EntryState[] {
+  return [...names].flatMap((name) => slots.get(name)?.state ?? []);
+}

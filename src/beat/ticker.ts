@@ -1,0 +1,90 @@
+// Looks at the clock when something is due, and every few seconds in any case, so that sleep and clock changes heal.
+import type { Clock, Instant } from "../clock.ts";
+import type { Emit } from "../event.ts";
+import type { Plan } from "./plan.ts";
+import type { Publisher } from "./publish.ts";
+import { type Tick, tick } from "./tick.ts";
+
+export interface TickerOptions {
+  readonly plan: Plan;
+  readonly publisher: Publisher;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly maxIntervalMs: number;
+  readonly onMissed: (missed: Tick["missed"]) => Promise<void>;
+}
+
+/** Occurrences taken at once: the publisher gets its turn in between. */
+const tickLimit = 1000;
+/** With so many unsent the rest waits in the plan: it costs no memory there, and goes by its entry's policy afterwards. */
+const backlogLimit = 100_000;
+const backlogPauseMs = 50;
+/** A wall clock that moved by more than this against the monotonic one has jumped. */
+const jumpMs = 1000;
+
+export class Ticker {
+  readonly #options: TickerOptions;
+  #nap = new AbortController();
+  /** Wall clock minus monotonic clock; constant while nobody touches the wall clock. */
+  #offset: number;
+
+  /** When the ticker last looked at the clock, or began to. */
+  lookedAt: Instant;
+
+  constructor(options: TickerOptions) {
+    this.#options = options;
+    this.lookedAt = options.clock.now();
+    this.#offset = options.clock.now() - options.clock.monotonic();
+  }
+
+  /** Ends the present sleep: there may be something new to do. */
+  wake(): void {
+    this.#nap.abort();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const wake = (): void => this.wake();
+    signal.addEventListener("abort", wake, { once: true });
+    while (!signal.aborted) {
+      this.#watchClock();
+      await this.#tick();
+      await this.#rest(signal);
+    }
+    signal.removeEventListener("abort", wake);
+  }
+
+  async #tick(): Promise<void> {
+    const { plan, publisher, clock, onMissed } = this.#options;
+    if (this.#isBacklogged()) return;
+    const { due, missed } = tick(plan, clock.now(), tickLimit);
+    if (due.length > 0) publisher.add(due);
+    if (missed.length > 0) await onMissed(missed);
+  }
+
+  async #rest(signal: AbortSignal): Promise<void> {
+    const { plan, clock, maxIntervalMs } = this.#options;
+    if (signal.aborted) return;
+    const waitMs = this.#isBacklogged() ? backlogPauseMs : Math.min(plan.wakeAt - clock.now(), maxIntervalMs);
+    if (waitMs <= 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      return;
+    }
+    this.#nap = new AbortController();
+    await clock.sleep(waitMs, this.#nap.signal);
+  }
+
+  #isBacklogged(): boolean {
+    const { plan, publisher } = this.#options;
+    return publisher.unsent >= Math.max(backlogLimit, 2 * plan.slots.size);
+  }
+
+  #watchClock(): void {
+    const { clock, emit } = this.#options;
+    this.lookedAt = clock.now();
+    const offset = this.lookedAt - clock.monotonic();
+    const byMs = offset - this.#offset;
+    if (Math.abs(byMs) < jumpMs) return;
+    this.#offset = offset;
+    emit({ type: "clock-jumped", byMs });
+  }
+}

@@ -1,0 +1,99 @@
+// Leading over Redis: its clock counts, so hosts with different clocks agree on when a lease is over.
+import type { Redis } from "ioredis";
+import type { Instant } from "../../clock.ts";
+import { type Mark, StaleTermError } from "../broker.ts";
+import { sendInOrder, slices } from "../chunks.ts";
+import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
+import type { RedisConnection } from "./connection.ts";
+import {
+  acquireScript,
+  dropMarksScript,
+  releaseScript,
+  renewScript,
+  runScript,
+  type Script,
+  scopeKeys,
+  setMarksScript,
+} from "./scripts.ts";
+
+// Lua unpacks at most some 8,000 values at a time.
+const marksPerCall = 1000;
+const callsInFlight = 4;
+
+export class RedisLeases implements LeaseKeeper {
+  readonly #connection: RedisConnection;
+  readonly #prefix: string;
+
+  constructor(connection: RedisConnection, prefix: string) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+  }
+
+  async acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired> {
+    const keys = scopeKeys(this.#prefix, scope);
+    const args = [owner.id, owner.label, span(ttlMs)];
+    const reply = await this.#run(acquireScript, [keys.term, keys.lease], args);
+    const [taken, text, remaining] = reply as [number, string, number | undefined];
+    if (taken === 1) return { lease: Object.freeze({ scope, owner, term: Number(text) }) };
+    return { heldBy: { label: text, remainingMs: Math.max(0, remaining ?? 0) } };
+  }
+
+  async renew(lease: Lease, ttlMs: number): Promise<boolean> {
+    const keys = scopeKeys(this.#prefix, lease.scope);
+    const { id, label } = lease.owner;
+    return (await this.#run(renewScript, [keys.term, keys.lease], [lease.term, id, label, span(ttlMs)])) === 1;
+  }
+
+  async release(lease: Lease): Promise<void> {
+    const keys = scopeKeys(this.#prefix, lease.scope);
+    await this.#run(releaseScript, [keys.term, keys.lease], [lease.term]);
+  }
+
+  async marks(scope: string): Promise<ReadonlyMap<string, Instant>> {
+    const key = scopeKeys(this.#prefix, scope).marks;
+    return this.#connection.run((client) => scanMarks(client, key));
+  }
+
+  async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
+    const pairs = slices(marks, marksPerCall);
+    await this.#change(lease, setMarksScript, pairs, (mark) => [mark.entry, mark.dueAt]);
+  }
+
+  async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {
+    await this.#change(lease, dropMarksScript, slices(entries, marksPerCall), (entry) => [entry]);
+  }
+
+  async #change<Item>(
+    lease: Lease,
+    script: Script,
+    chunks: Iterable<readonly Item[]>,
+    write: (item: Item) => readonly (string | number)[],
+  ): Promise<void> {
+    const keys = scopeKeys(this.#prefix, lease.scope);
+    await sendInOrder(chunks, callsInFlight, async (chunk) => {
+      const done = await this.#run(script, [keys.term, keys.marks], [lease.term, ...chunk.flatMap(write)]);
+      if (done !== 1) throw new StaleTermError(lease.scope, lease.term);
+    });
+  }
+
+  async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+    return this.#connection.run((client) => runScript(client, script, keys, args));
+  }
+}
+
+/** In pieces, so that a million marks do not hold up everybody else on the server. */
+async function scanMarks(client: Redis, key: string): Promise<ReadonlyMap<string, Instant>> {
+  const marks = new Map<string, Instant>();
+  let cursor = "0";
+  do {
+    const [next, found] = await client.hscan(key, cursor, "COUNT", 5000);
+    for (let i = 0; i + 1 < found.length; i += 2) marks.set(found[i] ?? "", Number(found[i + 1]));
+    cursor = next;
+  } while (cursor !== "0");
+  return marks;
+}
+
+/** PEXPIRE takes whole milliseconds, at least one. */
+function span(ttlMs: number): number {
+  return Math.max(1, Math.ceil(ttlMs));
+}

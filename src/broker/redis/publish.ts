@@ -1,0 +1,108 @@
+// From envelopes to the arguments of one script call or one variadic LPUSH a list, in bearable chunks.
+import { randomUUID } from "node:crypto";
+import type { Envelope } from "../../protocol/envelope.ts";
+import { encodeMessage, queueKey } from "../../protocol/kombu.ts";
+import type { Mark } from "../broker.ts";
+import type { Route } from "../routing.ts";
+
+export interface Chunk {
+  /** Position in the batch of the chunk's first message. */
+  readonly start: number;
+  readonly messages: readonly string[];
+  readonly targets: Targets;
+}
+
+/** The lists and channels of a chunk, and for each message where it goes (positions, lists first). */
+export interface Targets {
+  readonly lists: readonly string[];
+  readonly channels: readonly string[];
+  readonly routes: readonly (readonly Target[])[];
+}
+
+export interface Target {
+  readonly key: string;
+  readonly isChannel: boolean;
+}
+
+// Few enough for Lua to unpack two values a message, and for Redis not to keep other clients waiting.
+const messagesPerChunk = 500;
+const charactersPerChunk = 1 << 20;
+
+/** Encodes as it goes, so that a batch of a hundred thousand is never in memory twice. */
+export function* chunkBatch(
+  batch: readonly Envelope[],
+  targetsOf: (envelope: Envelope) => readonly Target[],
+): Generator<Chunk> {
+  let start = 0;
+  while (start < batch.length) {
+    const messages: string[] = [];
+    let characters = 0;
+    while (messages.length < messagesPerChunk && characters < charactersPerChunk) {
+      const envelope = batch[start + messages.length];
+      if (envelope === undefined) break;
+      const message = encodeMessage(envelope, randomUUID());
+      messages.push(message);
+      characters += message.length;
+    }
+    const routes = batch.slice(start, start + messages.length).map(targetsOf);
+    yield { start, messages, targets: collectTargets(routes) };
+    start += messages.length;
+  }
+}
+
+/** The arguments of {@link publishScript}. */
+export function scriptCall(chunk: Chunk, marks: readonly Mark[], term: number): { targets: string[]; args: string[] } {
+  const { lists, channels } = chunk.targets;
+  const targets = [...lists, ...channels];
+  const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
+  const args = [String(term), String(own.length), String(lists.length)];
+  for (const mark of own) args.push(mark.entry);
+  for (const mark of own) args.push(String(mark.dueAt));
+  args.push(...chunk.messages);
+  if (targets.length > 1) args.push(...numberRoutes(chunk.targets.routes, targets));
+  return { targets, args };
+}
+
+/** For each list its messages in order, for each channel its own. */
+export function groupByTarget(chunk: Chunk): ReadonlyMap<Target, readonly string[]> {
+  const groups = new Map<string, { target: Target; messages: string[] }>();
+  for (const [index, targets] of chunk.targets.routes.entries()) {
+    const message = chunk.messages[index] ?? "";
+    for (const target of targets) {
+      const key = `${target.isChannel}${target.key}`;
+      const group = groups.get(key);
+      if (group === undefined) groups.set(key, { target, messages: [message] });
+      else group.messages.push(message);
+    }
+  }
+  return new Map([...groups.values()].map(({ target, messages }) => [target, messages]));
+}
+
+/** kombu's: the queue's list for the priority's step; for a fanout, the channel its consumers listen to. */
+export function createTargets(route: Route, prefix: string, db: number): (envelope: Envelope) => readonly Target[] {
+  const known = new Map<string, readonly Target[]>();
+  return ({ destination, properties }) => {
+    const { exchange, exchangeType, routingKey } = destination;
+    const name = `${exchangeType}\0${exchange}\0${routingKey}\0${properties.priority}`;
+    const before = known.get(name);
+    if (before !== undefined) return before;
+    const targets =
+      exchange !== "" && exchangeType === "fanout"
+        ? [{ key: `${prefix}/${db}.${exchange}${routingKey === "" ? "" : `/${routingKey}`}`, isChannel: true }]
+        : route(destination).map((queue) => ({ key: prefix + queueKey(queue, properties.priority), isChannel: false }));
+    known.set(name, targets);
+    return targets;
+  };
+}
+
+function collectTargets(routes: readonly (readonly Target[])[]): Targets {
+  const lists = new Set<string>();
+  const channels = new Set<string>();
+  for (const targets of routes) for (const { key, isChannel } of targets) (isChannel ? channels : lists).add(key);
+  return { lists: [...lists], channels: [...channels], routes };
+}
+
+function numberRoutes(routes: readonly (readonly Target[])[], keys: readonly string[]): string[] {
+  const numbers = new Map(keys.map((key, index) => [key, index + 1]));
+  return routes.map((targets) => targets.map(({ key }) => numbers.get(key)).join(","));
+}

@@ -1,0 +1,130 @@
+// Redis as kombu uses it: lists for queues, sets for bindings, channels for fanouts; and one script for the guarded step.
+import { LovageError } from "../../error.ts";
+import type { Emit } from "../../event.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
+import { type Binding, bindingKey, formatBinding, parseBinding, queueKeys } from "../../protocol/kombu.ts";
+import { type Broker, type Guard, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker.ts";
+import { sendInOrder } from "../chunks.ts";
+import { checkGuard } from "../guard.ts";
+import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges } from "../routing.ts";
+import { maskUrl } from "../url.ts";
+import { RedisConnection } from "./connection.ts";
+import { RedisLeases } from "./leases.ts";
+import { type Chunk, chunkBatch, createTargets, groupByTarget, scriptCall, type Target } from "./publish.ts";
+import { publishScript, runScript, scopeKeys } from "./scripts.ts";
+import { readTransport } from "./transport.ts";
+import { parseRedisUrl } from "./url.ts";
+
+export interface RedisBrokerOptions {
+  readonly emit: Emit;
+  /** `broker_transport_options`, in Celery's names. */
+  readonly transport: Readonly<Record<string, unknown>>;
+}
+
+// Enough to keep Redis busy while the next chunk is encoded, and no more than that in memory.
+const chunksInFlight = 4;
+
+export class RedisBroker implements Broker {
+  readonly url: string;
+  readonly leases: RedisLeases;
+  readonly #connection: RedisConnection;
+  readonly #prefix: string;
+  readonly #db: number;
+
+  constructor(url: string, options: RedisBrokerOptions) {
+    const address = parseRedisUrl(url);
+    const transport = readTransport(options.transport);
+    this.url = maskUrl(url);
+    this.#prefix = transport.prefix;
+    this.#db = address.db;
+    this.#connection = new RedisConnection({ url: this.url, address, transport, emit: options.emit });
+    this.leases = new RedisLeases(this.#connection, transport.prefix);
+  }
+
+  async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {
+    checkGuard(batch.length, guard);
+    if (batch.length === 0) return [];
+    await this.#declare(batch);
+    const route = createRoute(await this.#bindings(batch));
+    const targetsOf = createTargets(route, this.#prefix, this.#db);
+    checkDeliverable(batch, (envelope) => targetsOf(envelope).length > 0);
+    const send = guard === undefined ? this.#push : (chunk: Chunk) => this.#pushGuarded(chunk, batch, guard);
+    const outcomes = await sendInOrder(chunkBatch(batch, targetsOf), chunksInFlight, send);
+    return outcomes.flat();
+  }
+
+  async depth(queue: string): Promise<number> {
+    const keys = queueKeys(queue).map((key) => this.#prefix + key);
+    const lengths = await this.#connection.run((client) => Promise.all(keys.map((key) => client.llen(key))));
+    return lengths.reduce((sum, length) => sum + length, 0);
+  }
+
+  async close(): Promise<void> {
+    await this.#connection.close();
+  }
+
+  /** Once a connection and queue, as kombu does: a worker may have to find the queue by its exchange. */
+  async #declare(batch: readonly Envelope[]): Promise<void> {
+    const members = declarations(batch).map(({ exchange, binding }): readonly [key: string, member: string] => [
+      this.#prefix + bindingKey(exchange === "" ? binding.queue : exchange),
+      formatBinding(binding),
+    ]);
+    if (members.length === 0) return;
+    await this.#connection.run(async (client) => {
+      const { declared } = this.#connection;
+      const missing = members.filter((pair) => !declared.has(pair.join()));
+      await Promise.all(missing.map(([key, member]) => client.sadd(key, member)));
+      for (const pair of missing) declared.add(pair.join());
+    });
+  }
+
+  /** Asked anew for each batch, as kombu does: workers come and go. */
+  async #bindings(batch: readonly Envelope[]): Promise<Bindings> {
+    const exchanges = namedExchanges(batch);
+    if (exchanges.length === 0) return new Map();
+    return this.#connection.run(async (client) => {
+      const tables = exchanges.map(async (exchange): Promise<readonly [string, readonly Binding[]]> => {
+        const members = await client.smembers(this.#prefix + bindingKey(exchange));
+        return [exchange, members.map(parseBinding).filter((binding) => binding !== null)];
+      });
+      return new Map(await Promise.all(tables));
+    });
+  }
+
+  readonly #push = async (chunk: Chunk): Promise<readonly PublishOutcome[]> => {
+    await this.#connection.run((client) => {
+      const pushes = [...groupByTarget(chunk)].map(([{ key, isChannel }, messages]) =>
+        isChannel
+          ? Promise.all(messages.map((message) => client.publish(key, message)))
+          : client.lpush(key, ...messages),
+      );
+      return Promise.all<unknown>(pushes);
+    });
+    return chunk.messages.map(() => "sent");
+  };
+
+  async #pushGuarded(chunk: Chunk, batch: readonly Envelope[], guard: Guard): Promise<readonly PublishOutcome[]> {
+    const { targets, args } = scriptCall(chunk, guard.marks, guard.term);
+    const keys = scopeKeys(this.#prefix, guard.scope);
+    const reply = await this.#connection.run((client) =>
+      runScript(client, publishScript, [keys.term, keys.marks, ...targets], args),
+    );
+    if (reply === "stale") throw new StaleTermError(guard.scope, guard.term);
+    if (!Array.isArray(reply)) throw new LovageError("broker", `${this.url} gave an answer that is not understood`);
+    if (reply[0] === "type") throw this.#notAList(chunk, batch, String(reply[1]), String(reply[2]));
+    const duplicates = new Set(reply as readonly number[]);
+    return chunk.messages.map((_, index) => (duplicates.has(index + 1) ? "duplicate" : "sent"));
+  }
+
+  #notAList(chunk: Chunk, batch: readonly Envelope[], key: string, kind: string): UndeliverableError {
+    const leadsThere = (targets: readonly Target[]): boolean => targets.some((target) => target.key === key);
+    const ids = chunk.targets.routes.flatMap((targets, index) =>
+      leadsThere(targets) ? [batch[chunk.start + index]?.id ?? ""] : [],
+    );
+    return new UndeliverableError(
+      ids,
+      `queue ${JSON.stringify(key)} cannot be written: ${this.url} holds a ${kind} under that name`,
+      "choose another queue name or database",
+    );
+  }
+}

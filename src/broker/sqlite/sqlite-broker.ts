@@ -1,0 +1,116 @@
+// The embedded broker: one SQLite file that the processes of a host share, so that a fresh machine needs no server.
+import { randomUUID } from "node:crypto";
+import { setImmediate } from "node:timers/promises";
+import type { Clock } from "../../clock.ts";
+import { LovageError } from "../../error.ts";
+import type { Emit } from "../../event.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
+import { type Binding, encodeMessage } from "../../protocol/kombu.ts";
+import type { Broker, Guard, PublishOutcome } from "../broker.ts";
+import { slices } from "../chunks.ts";
+import { checkGuard } from "../guard.ts";
+import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges, type Route } from "../routing.ts";
+import { BrokerFile } from "./file.ts";
+import { SqliteLeases } from "./leases.ts";
+import { parseSqliteUrl } from "./url.ts";
+
+export interface SqliteBrokerOptions {
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
+// A transaction holds up this process and, for writing, all others: some ten milliseconds at most. Under a guard each
+// chunk moves its own marks, so a batch that fails half-way and is published again finds what is done as duplicates.
+const messagesPerTransaction = 1000;
+
+export class SqliteBroker implements Broker {
+  readonly url: string;
+  readonly leases: SqliteLeases;
+  readonly #file: BrokerFile;
+  readonly #clock: Clock;
+  readonly #emit: Emit;
+  #closed = false;
+
+  private constructor(url: string, file: BrokerFile, { clock, emit }: SqliteBrokerOptions) {
+    this.url = url;
+    this.#file = file;
+    this.#clock = clock;
+    this.#emit = emit;
+    this.leases = new SqliteLeases(file, clock);
+  }
+
+  /** @throws LovageError when the file cannot be opened or created */
+  static async open(url: string, options: SqliteBrokerOptions): Promise<SqliteBroker> {
+    const broker = new SqliteBroker(url, new BrokerFile(parseSqliteUrl(url)), options);
+    options.emit({ type: "broker-connected", url });
+    return broker;
+  }
+
+  async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {
+    if (this.#closed) throw new LovageError("broker", `the broker ${this.url} is closed`);
+    checkGuard(batch.length, guard);
+    const route = this.#prepareRoute(batch);
+    checkDeliverable(batch, ({ destination }) => route(destination).length > 0);
+    const outcomes: PublishOutcome[] = [];
+    for (const part of slices(batch, messagesPerTransaction)) {
+      if (outcomes.length > 0) await setImmediate();
+      const marks = guard?.marks.slice(outcomes.length, outcomes.length + part.length);
+      outcomes.push(...this.#publishPart(part, route, guard && { ...guard, marks: marks ?? [] }));
+    }
+    return outcomes;
+  }
+
+  async depth(queue: string): Promise<number> {
+    const select = "SELECT count(*) FROM message WHERE queue = ? AND claimed_by IS NULL";
+    return this.#file.read(() => Number(this.#file.statement(select).pluck().get(queue)));
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#file.close();
+    this.#emit({ type: "broker-disconnected", url: this.url, reason: "closed" });
+  }
+
+  #publishPart(part: readonly Envelope[], route: Route, guard: Guard | undefined): readonly PublishOutcome[] {
+    const enqueuedAt = Math.floor(this.#clock.now());
+    const texts = part.map((envelope) => encodeMessage(envelope, randomUUID()));
+    return this.#file.transaction(() => {
+      const insert = this.#file.statement(
+        "INSERT INTO message (queue, priority, text, enqueued_at) VALUES (?, ?, ?, ?)",
+      );
+      const outcomes = guard === undefined ? part.map(() => "sent" as const) : this.leases.settle(guard);
+      for (const [index, { destination, properties }] of part.entries()) {
+        if (outcomes[index] !== "sent") continue;
+        for (const queue of route(destination)) insert.run(queue, properties.priority, texts[index], enqueuedAt);
+      }
+      return outcomes;
+    });
+  }
+
+  /** Nearly all batches go through the default exchange, and need no table. */
+  #prepareRoute(batch: readonly Envelope[]): Route {
+    const exchanges = namedExchanges(batch);
+    if (exchanges.length === 0) return createRoute(new Map());
+    this.#declare(batch);
+    return createRoute(this.#bindings(exchanges));
+  }
+
+  #declare(batch: readonly Envelope[]): void {
+    const named = declarations(batch).filter(({ exchange }) => exchange !== "");
+    if (named.length === 0) return;
+    this.#file.transaction(() => {
+      const insert = this.#file.statement("INSERT OR IGNORE INTO binding VALUES (?, ?, ?, ?)");
+      for (const { exchange, binding } of named) {
+        insert.run(exchange, binding.routingKey, binding.pattern, binding.queue);
+      }
+    });
+  }
+
+  #bindings(exchanges: readonly string[]): Bindings {
+    const select = "SELECT routing_key AS routingKey, pattern, queue FROM binding WHERE exchange = ?";
+    return this.#file.read(
+      () => new Map(exchanges.map((exchange) => [exchange, this.#file.statement(select).all(exchange) as Binding[]])),
+    );
+  }
+}

@@ -1,0 +1,57 @@
+// What a starting beat says of itself: everything one would otherwise have to ask.
+import { maskUrl } from "../broker/open.ts";
+import type { Instant } from "../clock.ts";
+import type { Entry } from "../schedule/entry.ts";
+import { relativeTime, table, utcTime } from "./print.ts";
+import { type Project, shortPath } from "./open.ts";
+import { version } from "./version.ts";
+
+export interface BannerInput {
+  readonly project: Project;
+  /** The beat-record's path. */
+  readonly record: string;
+  readonly log: string;
+  readonly maxIntervalMs: number;
+  readonly now: Instant;
+}
+
+export function banner(input: BannerInput): string {
+  const { project, now } = input;
+  const rows = [
+    ["app", appText(project)],
+    ["broker", brokerText(project)],
+    ["record", input.record],
+    ["entries", entriesText(project)],
+    ["next", nextText(project.entries, now)],
+    ["timezone", `${project.app.conf.timezone} (tz data ${process.versions.tz})`],
+    ["scope", project.scope],
+    ["log", input.log],
+    ["maxinterval", `${input.maxIntervalMs / 1000} s`],
+  ];
+  const lines = table(rows.map(([name = "", text = ""]) => [`  . ${name}`, "->", text]));
+  return `lovage beat v${version()} is starting, ${utcTime(now)}, Node ${process.version}, pid ${process.pid}\n${lines}`;
+}
+
+function brokerText({ app: { conf } }: Project): string {
+  const isDefault = conf.sourceOf("brokerUrl") === "default";
+  return `${maskUrl(conf.brokerUrl)}${isDefault ? "  (embedded default: no server needed; -b names another)" : ""}`;
+}
+
+function appText({ app, file }: Project): string {
+  return file === undefined ? `${app.name} (no -A: schedule files only)` : `${app.name} (${shortPath(file)})`;
+}
+
+function entriesText({ entries, files }: Project): string {
+  const off = entries.filter((entry) => !entry.enabled).length;
+  const where = files.length === 0 ? "code only" : `code and ${files.map(shortPath).join(", ")}`;
+  return `${entries.length}${off === 0 ? "" : `, ${off} of them not enabled`} (${where})`;
+}
+
+function nextText(entries: readonly Entry[], now: Instant): string {
+  let first: { entry: Entry; at: Instant } | undefined;
+  for (const entry of entries) {
+    const at = entry.enabled ? entry.schedule.next(now) : null;
+    if (at !== null && (first === undefined || at < first.at)) first = { entry, at };
+  }
+  return first === undefined ? "nothing is due, ever" : `${first.entry.name}, ${relativeTime(first.at, now)} or sooner`;
+}

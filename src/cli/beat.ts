@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+// The `beat` command: run the scheduler, or ask it about its schedule.
+import { Command, InvalidArgumentError } from "commander";
+import { checkCommand } from "./check.ts";
+import { runCommand } from "./fail.ts";
+import { isMain } from "./is-main.ts";
+import { listCommand } from "./list.ts";
+import { nextCommand } from "./next.ts";
+import { addScheduleOptions, type BeatCommandOptions, type ScheduleOptions } from "./options.ts";
+import { runBeat } from "./run-beat.ts";
+import { statusCommand } from "./status.ts";
+import { refineErrors } from "./usage.ts";
+import { version } from "./version.ts";
+
+export function beatCommand(): Command {
+  const command = addScheduleOptions(new Command("beat"))
+    .description("Sends periodic tasks when they are due.")
+    .option("-S, --scheduler <module:Class>", "a store of your own: ./my-store.ts:MyStore")
+    .option("-l, --loglevel <level>", "DEBUG, INFO, WARNING, ERROR, CRITICAL or FATAL", "INFO")
+    .option("-f, --logfile <file>", "log to this file (default: stderr)")
+    .option("--log-format <format>", "text or json", "text")
+    .option("--max-interval <seconds>", "the longest sleep between two looks at the clock", positiveSeconds)
+    .option("--pidfile <file>", "write the process id here; for others to read, it locks nothing")
+    .option("--watch-poll", "look for changed schedule files by polling, for network file systems")
+    .version(`lovage ${version()}`, "--version", "print the version");
+  command.action(async () => runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>())));
+  for (const subcommand of [checkSubcommand(), nextSubcommand(), listSubcommand(), statusSubcommand()]) {
+    command.addCommand(subcommand);
+  }
+  return command;
+}
+
+function checkSubcommand(): Command {
+  const command = new Command("check").description("Checks app and schedule files without starting; for CI.");
+  return command.action(async () => runCommand("beat", () => checkCommand(command.optsWithGlobals<ScheduleOptions>())));
+}
+
+function nextSubcommand(): Command {
+  const command = new Command("next")
+    .description("Shows what will run, in the entry's zone and in UTC.")
+    .argument("[entries...]", "only these")
+    .option("-n, --count <number>", "how many occurrences", positiveInteger, 20)
+    .option("--from <time>", "from this time on: ISO 8601, in the app's zone where it has no offset")
+    .option("--json", "one JSON object a line");
+  return command.action(async (entries: string[]) =>
+    runCommand("beat", () => nextCommand(entries, command.optsWithGlobals())),
+  );
+}
+
+function listSubcommand(): Command {
+  const command = new Command("list")
+    .description("Lists the entries with their last and next run.")
+    .option("--json", "one JSON object a line");
+  return command.action(async () => runCommand("beat", () => listCommand(command.optsWithGlobals())));
+}
+
+function statusSubcommand(): Command {
+  const command = new Command("status").description("Tells whether a beat is at work here; exit code 1 if not.");
+  return command.action(async () => runCommand("beat", () => statusCommand(command.optsWithGlobals())));
+}
+
+function positiveInteger(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError("It takes a whole number from 1.");
+  return Number(text);
+}
+
+function positiveSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= 3600)) throw new InvalidArgumentError("It takes seconds, above 0 and up to 3600.");
+  return seconds;
+}
+
+if (isMain(import.meta.url)) await refineErrors(beatCommand()).parseAsync();

@@ -1,0 +1,120 @@
+// `beat next`: what will run and when, worked out from the same schedules that beat runs.
+import { DateTime } from "luxon";
+import { Heap } from "../beat/heap.ts";
+import { type Instant, systemClock } from "../clock.ts";
+import { didYouMean, LovageError } from "../error.ts";
+import type { Entry } from "../schedule/entry.ts";
+import { jitterFor } from "../schedule/jitter.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import type { EntryState } from "../store/store.ts";
+import { dstNote } from "./dst-note.ts";
+import { openProject } from "./open.ts";
+import type { ScheduleOptions } from "./options.ts";
+import { localTime, table, utcTime } from "./print.ts";
+import { peekRecord, recordPath } from "./record.ts";
+
+export interface NextOptions extends ScheduleOptions {
+  readonly count: number;
+  readonly from?: string;
+  readonly json?: boolean;
+}
+
+interface Line {
+  readonly entry: Entry;
+  readonly dueAt: Instant;
+  readonly sendAt: Instant;
+  readonly note: string | null;
+}
+
+interface Walker {
+  readonly entry: Entry;
+  readonly schedule: Schedule;
+  left: number;
+}
+
+export async function nextCommand(names: readonly string[], options: NextOptions): Promise<number> {
+  const { entries, app } = await openProject(options);
+  const chosen = choose(entries, names);
+  const now = systemClock.now();
+  const from = options.from === undefined ? now : parseTime(options.from, app.conf.timezone);
+  const states = await peekRecord(recordPath(options, app.conf));
+  const lines = upcoming(
+    chosen.map((entry) => walker(entry, states.get(entry.name), now)),
+    from,
+    options.count,
+  );
+  process.stdout.write(options.json === true ? jsonLines(lines) : text(lines));
+  return 0;
+}
+
+function choose(entries: readonly Entry[], names: readonly string[]): readonly Entry[] {
+  if (names.length === 0) return entries.filter((entry) => entry.enabled);
+  const byName = new Map(entries.map((entry) => [entry.name, entry]));
+  return names.map((name) => {
+    const entry = byName.get(name);
+    if (entry !== undefined) return entry;
+    const meant = didYouMean(name, byName.keys());
+    const hint = meant === null ? "beat list shows all entries" : `did you mean ${meant}?`;
+    throw new LovageError("usage", `there is no entry ${name}`, { hint });
+  });
+}
+
+function parseTime(text: string, zone: string): Instant {
+  const time = DateTime.fromISO(text, { zone });
+  if (time.isValid) return time.toMillis();
+  const hint = "write ISO 8601, for example 2026-11-21T07:30 or 2026-11-21T07:30:00Z";
+  throw new LovageError("usage", `--from ${text} is not a time`, { hint });
+}
+
+/** An interval goes on from where the record says it stands; one that beat has never seen would begin now. */
+function walker(entry: Entry, state: EntryState | undefined, now: Instant): Walker {
+  const isKnown = state !== undefined && state.scheduleHash === entry.scheduleHash;
+  const anchorAt = isKnown ? state.settledAt : now;
+  const left = entry.maxRuns === null ? Number.POSITIVE_INFINITY : entry.maxRuns - (isKnown ? state.runs : 0);
+  return { entry, schedule: entry.schedule.bind?.({ anchorAt }) ?? entry.schedule, left };
+}
+
+function upcoming(walkers: readonly Walker[], from: Instant, count: number): readonly Line[] {
+  const heap = new Heap<Walker>();
+  const advance = (walker: Walker, after: Instant): void => {
+    const at = walker.left > 0 ? walker.schedule.next(after) : null;
+    walker.left -= 1;
+    if (at !== null) heap.push(at, walker);
+  };
+  for (const walker of walkers) advance(walker, from - 1);
+  const lines: Line[] = [];
+  while (lines.length < count && heap.size > 0) {
+    const dueAt = heap.firstKey;
+    const walker = heap.pop() as Walker;
+    lines.push(line(walker, dueAt));
+    advance(walker, dueAt);
+  }
+  return lines;
+}
+
+function line({ entry, schedule }: Walker, dueAt: Instant): Line {
+  const { name, jitterMs, timezone } = entry;
+  const jitter = jitterMs === 0 ? 0 : jitterFor(name, dueAt, jitterMs, schedule.next(dueAt));
+  return { entry, dueAt, sendAt: dueAt + jitter, note: dstNote(schedule, dueAt, timezone) };
+}
+
+function jsonLines(lines: readonly Line[]): string {
+  return lines
+    .map(({ entry, dueAt, sendAt, note }) => {
+      const { name, task, timezone } = entry;
+      const local = DateTime.fromMillis(dueAt, { zone: timezone }).toISO();
+      const times = { due_at: new Date(dueAt).toISOString(), send_at: new Date(sendAt).toISOString(), local };
+      return `${JSON.stringify({ entry: name, task, ...times, timezone, dst: note })}\n`;
+    })
+    .join("");
+}
+
+function text(lines: readonly Line[]): string {
+  if (lines.length === 0) return "nothing will run\n";
+  const rows = lines.map(({ entry, dueAt, sendAt, note }) => {
+    const jitter = sendAt === dueAt ? [] : [`sent ${((sendAt - dueAt) / 1000).toFixed(1)} s later (jitter)`];
+    const notes = [...jitter, ...(note === null ? [] : [note])].join("; ");
+    return [localTime(dueAt, entry.timezone), entry.timezone, utcTime(dueAt), entry.name, entry.task, notes];
+  });
+  return table([["LOCAL", "ZONE", "UTC", "ENTRY", "TASK", ""], ...rows]);
+}

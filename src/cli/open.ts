@@ -1,0 +1,97 @@
+// From options to the things a command works with: the app, the entries of code and files, and where they came from.
+import { existsSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { App } from "../app/app.ts";
+import { findApp } from "../app/find.ts";
+import { ConfigError, LovageError, messageOf, type Problem } from "../error.ts";
+import type { Entry } from "../schedule/entry.ts";
+import { type LoadedSchedules, loadScheduleFiles } from "../schedule/files.ts";
+import { mergeEntries } from "../schedule/parse.ts";
+import type { CommonOptions, ScheduleOptions } from "./options.ts";
+
+export interface OpenedApp {
+  readonly app: App;
+  /** Undefined when there is no `-A`. */
+  readonly file: string | undefined;
+}
+
+export interface Project extends OpenedApp {
+  readonly scope: string;
+  readonly entries: readonly Entry[];
+  /** The schedule files that were read. */
+  readonly files: readonly string[];
+  /** Files and folders to read again when they change. */
+  readonly watched: readonly string[];
+  /** Reads the schedule files again; the code stays as it was imported. */
+  readonly reread: () => Promise<readonly Entry[]>;
+}
+
+const defaultAppName = "lovage";
+const defaultFolder = "schedules";
+
+export async function openApp(options: CommonOptions): Promise<OpenedApp> {
+  enterWorkdir(options.workdir);
+  const found = options.app === undefined ? undefined : await findApp(options.app, { workdir: process.cwd() });
+  const app = found?.app ?? new App(defaultAppName);
+  if (options.config !== undefined) await app.configFromObject(options.config);
+  app.override({ brokerUrl: options.broker, resultBackend: options.resultBackend });
+  await app.finalize();
+  return { app, file: found?.file };
+}
+
+/** Collects the mistakes of code and files together, and throws them as one. */
+export async function openProject(options: ScheduleOptions): Promise<Project> {
+  const { app, file } = await openApp(options);
+  const watched = schedulePaths(options, file);
+  const defaults = {
+    timezone: app.conf.timezone,
+    missedWithinMs: app.conf.beatCronStartingDeadline === null ? null : app.conf.beatCronStartingDeadline * 1000,
+  };
+  const read = (): Promise<LoadedSchedules> => loadScheduleFiles(watched, defaults);
+  const problems: Problem[] = [];
+  const code = await collect(async () => app.entries(), problems);
+  const loaded = await collect(read, problems);
+  if (code === undefined || loaded === undefined) throw new ConfigError(problems);
+  const reread = async (): Promise<readonly Entry[]> => mergeEntries(code, (await read()).entries);
+  const entries = mergeEntries(code, loaded.entries);
+  return { app, file, scope: options.scope ?? app.name, entries, files: loaded.files, watched, reread };
+}
+
+/** A path as a user would write it. */
+export function shortPath(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === "" || short.startsWith("..") ? path : short;
+}
+
+export function enterWorkdir(workdir: string | undefined): void {
+  if (workdir === undefined) return;
+  try {
+    process.chdir(workdir);
+  } catch (error) {
+    const hint = "--workdir takes an existing folder";
+    throw new LovageError("usage", `cannot change to ${resolve(workdir)}: ${messageOf(error)}`, { hint });
+  }
+}
+
+/** Given ones must exist; the default folder, beside the app, need not if there is an app to bring entries. */
+function schedulePaths(options: ScheduleOptions, appFile: string | undefined): readonly string[] {
+  if (options.schedules !== undefined) return options.schedules;
+  const places = [process.cwd(), ...(appFile === undefined ? [] : [dirname(appFile)])];
+  const folder = places.map((place) => join(place, defaultFolder)).find((path) => existsSync(path));
+  if (folder !== undefined) return [shortPath(folder)];
+  if (appFile !== undefined) return [];
+  const hint = "name an app with -A proj, or schedule files with --schedules PATH";
+  throw new LovageError("usage", `nothing to schedule: there is no ${defaultFolder}/ folder in ${process.cwd()}`, {
+    hint,
+  });
+}
+
+async function collect<T>(run: () => Promise<T>, problems: Problem[]): Promise<T | undefined> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems.push(...error.problems);
+    return undefined;
+  }
+}

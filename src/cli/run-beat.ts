@@ -1,0 +1,111 @@
+// `beat`: opens everything, runs until a signal, takes over edited files, and closes everything in order.
+import { rmSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { Beat } from "../beat/beat.ts";
+import { createBeatEnvelope } from "../beat/envelope.ts";
+import { Reloader } from "../beat/reload.ts";
+import type { Broker } from "../broker/broker.ts";
+import { openBroker } from "../broker/open.ts";
+import { systemClock } from "../clock.ts";
+import { LovageError, messageOf } from "../error.ts";
+import { EventStream } from "../event.ts";
+import { createLogger, type LogFormat, logEvents } from "../log.ts";
+import type { Store } from "../store/store.ts";
+import { keepAlive } from "./alive.ts";
+import { banner } from "./banner.ts";
+import { openProject, type Project } from "./open.ts";
+import type { BeatCommandOptions } from "./options.ts";
+import { openRecord, recordPath } from "./record.ts";
+
+interface Assembly {
+  readonly beat: Beat;
+  readonly reloader: Reloader;
+  readonly broker: Broker;
+  readonly store: Store;
+}
+
+const defaultMaxIntervalMs = 5000;
+/** What is left of the second a stop may take, after beat itself has stopped. */
+const closeMs = 150;
+
+export async function runBeat(options: BeatCommandOptions): Promise<number> {
+  const events = new EventStream();
+  logEvents(
+    events,
+    createLogger({ level: options.loglevel, file: options.logfile, format: logFormat(options), color: options.color }),
+  );
+  const project = await openProject(options);
+  const assembly = await assemble(project, options, events);
+  const removePidfile = writePidfile(options.pidfile);
+  const endAlive = keepAlive(assembly.store.location, assembly.beat, systemClock);
+  const signal = nextSignal(() => void assembly.reloader.reload());
+  await assembly.beat.start();
+  await assembly.reloader.start();
+  events.emit({ type: "beat-stopping", reason: await signal });
+  await stop(assembly);
+  endAlive();
+  removePidfile();
+  return 0;
+}
+
+async function assemble(project: Project, options: BeatCommandOptions, events: EventStream): Promise<Assembly> {
+  const { app, scope, entries, watched, reread } = project;
+  const tools = { emit: events.emit, clock: systemClock };
+  const maxIntervalMs = maxInterval(options, project);
+  const store = await openRecord(recordPath(options, app.conf), options.scheduler, tools);
+  if (options.quiet !== true) {
+    const log = `${options.logfile ?? "stderr"} at ${options.loglevel.toUpperCase()}`;
+    process.stdout.write(banner({ project, record: store.location, log, maxIntervalMs, now: systemClock.now() }));
+  }
+  const broker = await openBroker(app.conf.brokerUrl, { ...tools, transportOptions: app.conf.brokerTransportOptions });
+  const createEnvelope = createBeatEnvelope(app, scope);
+  const label = `${hostname()}:${process.pid}`;
+  const beat = new Beat({ ...tools, scope, entries, broker, store, createEnvelope, label, maxIntervalMs });
+  const apply = (changed: Project["entries"]): Promise<void> => beat.reload(changed);
+  const reloader = new Reloader({ paths: watched, reread, apply, emit: events.emit, poll: options.watchPoll === true });
+  return { beat, reloader, broker, store };
+}
+
+/** In order: nothing new comes in, what is under way is settled, then the doors are closed. */
+async function stop({ beat, reloader, broker, store }: Assembly): Promise<void> {
+  const reloaderStopped = reloader.stop();
+  await beat.stop();
+  const closed = Promise.allSettled([reloaderStopped, broker.close(), store.close()]);
+  await Promise.race([closed, systemClock.sleep(closeMs)]);
+}
+
+function logFormat({ logFormat: format }: BeatCommandOptions): LogFormat {
+  if (format === "text" || format === "json") return format;
+  throw new LovageError("usage", `--log-format ${format} is neither text nor json`);
+}
+
+/** `--max-interval`, else the app's own setting; Celery's default of 0 means the scheduler's own. */
+function maxInterval(options: BeatCommandOptions, { app }: Project): number {
+  const seconds = options.maxInterval ?? app.conf.beatMaxLoopInterval;
+  return seconds > 0 ? seconds * 1000 : defaultMaxIntervalMs;
+}
+
+/** Resolves with the first signal to stop; a second one ends the process at once. */
+function nextSignal(onHangup: () => void): Promise<string> {
+  process.on("SIGHUP", onHangup);
+  return new Promise((resolve) => {
+    let isStopping = false;
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      process.on(signal, () => {
+        if (isStopping) process.exit(1);
+        isStopping = true;
+        resolve(signal);
+      });
+    }
+  });
+}
+
+function writePidfile(path: string | undefined): () => void {
+  if (path === undefined) return () => undefined;
+  try {
+    writeFileSync(path, `${process.pid}\n`);
+  } catch (error) {
+    throw new LovageError("usage", `cannot write --pidfile ${path}: ${messageOf(error)}`);
+  }
+  return () => rmSync(path, { force: true });
+}

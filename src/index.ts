@@ -1,0 +1,44 @@
+// The public API: re-exports only.
+export { App, isApp } from "./app/app.ts";
+export { AsyncResult } from "./app/async-result.ts";
+export type { AppOptions, AppSettingsInput, BeatSchedule, Conf } from "./app/conf.ts";
+export { type FindOptions, findApp, type FoundApp } from "./app/find.ts";
+export type { PeriodicOptions, PeriodicTask, ScheduleInput, TaskReference } from "./app/periodic.ts";
+export type { Route, RouteFunction, RouteMap, RoutePair, TaskRoutes } from "./app/routes.ts";
+export type { Signal, SignalHandler } from "./app/signals.ts";
+export type { LastArguments, Task } from "./app/task.ts";
+export type { ErrorClass, TaskDefinition, TaskPublishOptions, TaskWorkerOptions } from "./app/task-definition.ts";
+export {
+  type Broker,
+  type Guard,
+  type Mark,
+  type PublishOutcome,
+  StaleTermError,
+  UndeliverableError,
+} from "./broker/broker.ts";
+export type { Acquired, Lease, LeaseHolder, LeaseKeeper, LeaseOwner } from "./broker/lease.ts";
+export { openBroker, type OpenBrokerOptions } from "./broker/open.ts";
+export { type Clock, type Instant, systemClock } from "./clock.ts";
+export type { Layer } from "./config/configuration.ts";
+export type { QueueDefinition, RetryPolicy } from "./config/section/task.ts";
+export type { SettingName, Settings, SettingsInput } from "./config/settings.ts";
+export { ConfigError, type ErrorCode, type ErrorDetails, LovageError, type Problem } from "./error.ts";
+export type { Emit, LovageEvent, Occasion } from "./event.ts";
+export type { Destination, Envelope, EnvelopeProperties, ExchangeType } from "./protocol/envelope.ts";
+export { Signature, signature, type SignatureParts, type SignatureSettings } from "./protocol/signature.ts";
+export type { TaskCall } from "./protocol/task.ts";
+export type { TaskOptions } from "./protocol/task-options.ts";
+export { clocked } from "./schedule/clocked.ts";
+export { crontab } from "./schedule/crontab.ts";
+export type { DstPolicy, ExplicitDstPolicy, GapPolicy, OverlapPolicy } from "./schedule/dst.ts";
+export type { Entry, EntryOptions, MissedPolicy } from "./schedule/entry.ts";
+export { every } from "./schedule/interval.ts";
+export {
+  type DayMatch,
+  isSchedule,
+  type Schedule,
+  type ScheduleContext,
+  type ScheduleJson,
+} from "./schedule/schedule.ts";
+export { solar } from "./schedule/solar.ts";
+export type { Changes, EntryState, Pause, Run, RunOutcome, Store, StoredState } from "./store/store.ts";

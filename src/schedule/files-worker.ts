@@ -1,0 +1,28 @@
+// Runs in a thread of its own: checks one schedule file, then hands over what it holds, a slice per request.
+import { readFileSync } from "node:fs";
+import { parentPort, workerData } from "node:worker_threads";
+import { ConfigError, messageOf } from "../error.ts";
+import type { ThreadAnswer, ThreadTask } from "./files-thread.ts";
+import type { CheckedEntry } from "./parse-file.ts";
+import { checkScheduleText } from "./parse-file.ts";
+
+/** So many take the receiving thread one or two milliseconds. */
+const SLICE = 200;
+
+let checked: readonly CheckedEntry[] | null = null;
+let sent = 0;
+
+parentPort?.on("message", () => {
+  parentPort?.postMessage(answer(workerData as ThreadTask));
+});
+
+function answer({ file, defaults }: ThreadTask): ThreadAnswer {
+  try {
+    checked ??= checkScheduleText(readFileSync(file, "utf8"), file, defaults).checked;
+    sent += SLICE;
+    return { entries: checked.slice(sent - SLICE, sent) };
+  } catch (error) {
+    if (error instanceof ConfigError) return { problems: error.problems };
+    return { failure: { message: messageOf(error), code: (error as NodeJS.ErrnoException).code } };
+  }
+}

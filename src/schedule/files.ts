@@ -1,0 +1,122 @@
+// Finds schedule files, reads them all and reports every mistake in any of them. Large ones are checked in another thread,
+// and built here a slice at a time, so that a reload delays no task that is due meanwhile.
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Problem } from "../error.ts";
+import { ConfigError, messageOf } from "../error.ts";
+import type { Entry } from "./entry.ts";
+import { loadInThread } from "./files-thread.ts";
+import type { FileDefaults } from "./parse-file.ts";
+import { mergeEntries, parseScheduleText } from "./parse.ts";
+
+export interface LoadedSchedules {
+  readonly entries: readonly Entry[];
+  /** The files that were read, in order. */
+  readonly files: readonly string[];
+}
+
+export interface LoadOptions {
+  /** A path that does not exist is no mistake: the default folder need not be there. */
+  readonly mayBeMissing?: boolean;
+  /** From this size on, a file is checked in another thread. Bytes. */
+  readonly threadFromBytes?: number;
+}
+
+/** About 2,000 entries, which take some 30 ms to check. */
+const THREAD_FROM_BYTES = 256 * 1024;
+
+/**
+ * Loads all entries of the given files and folders. Of a folder, all `*.yaml` and `*.yml` directly in it are read, in the
+ * order of their names; hidden ones are not.
+ *
+ * @throws ConfigError with every mistake in every file; a name that is used twice is one.
+ */
+export async function loadScheduleFiles(
+  paths: readonly string[],
+  defaults: FileDefaults,
+  options: LoadOptions = {},
+): Promise<LoadedSchedules> {
+  const { mayBeMissing = false, threadFromBytes = THREAD_FROM_BYTES } = options;
+  const { files, missing } = await findScheduleFiles(paths);
+  const problems: Problem[] = mayBeMissing ? [] : missing.map(missingPath);
+  const lists: (readonly Entry[])[] = [];
+  for (const file of files) {
+    try {
+      lists.push(await loadFile(file, defaults, threadFromBytes));
+    } catch (error) {
+      problems.push(...problemsOf(file, error));
+    }
+  }
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { entries: mergeEntries(...lists), files };
+}
+
+export interface FoundFiles {
+  readonly files: readonly string[];
+  readonly missing: readonly string[];
+}
+
+/** What stands at the paths now. A file that is reached by two of them counts once. */
+export async function findScheduleFiles(paths: readonly string[]): Promise<FoundFiles> {
+  const files = new Map<string, string>();
+  const missing: string[] = [];
+  for (const path of paths) {
+    const found = await filesAt(path);
+    if (found === null) missing.push(path);
+    for (const file of found ?? []) {
+      const real = await realpath(file).catch(() => file);
+      if (!files.has(real)) files.set(real, file);
+    }
+  }
+  return { files: [...files.values()], missing };
+}
+
+/** Editors and Kubernetes keep files of their own in a folder, under names that begin with a dot. */
+export function isScheduleFileName(name: string): boolean {
+  return /\.ya?ml$/i.test(name) && !name.startsWith(".");
+}
+
+async function filesAt(path: string): Promise<readonly string[] | null> {
+  const kind = await kindOf(path);
+  if (kind !== "folder") return kind === null ? null : [path];
+  const names = (await readdir(path)).filter(isScheduleFileName).sort();
+  const kinds = await Promise.all(names.map((name) => kindOf(join(path, name))));
+  return names.filter((_, index) => kinds[index] === "file").map((name) => join(path, name));
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | null> {
+  try {
+    return (await stat(path)).isDirectory() ? "folder" : "file";
+  } catch (error) {
+    if (isMissing(error)) return null;
+    return "file";
+  }
+}
+
+async function loadFile(file: string, defaults: FileDefaults, threadFromBytes: number): Promise<readonly Entry[]> {
+  const { size } = await stat(file);
+  if (size >= threadFromBytes) return loadInThread(file, defaults);
+  return parseScheduleText(await readFile(file, "utf8"), file, defaults).entries;
+}
+
+function problemsOf(file: string, error: unknown): readonly Problem[] {
+  if (error instanceof ConfigError) return error.problems;
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  if (code === "EACCES" || code === "EPERM") {
+    const user = process.getuid?.();
+    const who = user === undefined ? "" : ` by user ${user}`;
+    return [{ file, message: `may not be read${who}`, hint: "change its owner or its mode" }];
+  }
+  if (isMissing(error)) return [missingPath(file)];
+  if (code !== undefined) return [{ file, message: `cannot be read: ${messageOf(error)}` }];
+  throw error;
+}
+
+function missingPath(path: string): Problem {
+  return { file: path, message: "there is no such file or folder", hint: "check the path, or create it" };
+}
+
+function isMissing(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code;
+  return code === "ENOENT" || code === "ENOTDIR";
+}

@@ -1,0 +1,102 @@
+// Makes one checked definition into a frozen Entry, or into everything that is wrong with it.
+import { parseDuration } from "./duration.ts";
+import type { Entry } from "./entry.ts";
+import type { Attempt } from "./parse-attempt.ts";
+import { attemptInto } from "./parse-attempt.ts";
+import { bindSchedule, hashSchedule, limitSchedule } from "./parse-bind.ts";
+import { frozenCopy } from "./parse-frozen.ts";
+import { readLimits } from "./parse-limits.ts";
+import { readOptions } from "./parse-options.ts";
+import type { Schedule } from "./schedule.ts";
+import type { Issue } from "./schema-issues.ts";
+import type { EntryData } from "./schema.ts";
+import { assertZone } from "./zone.ts";
+
+export interface EntryPlace {
+  readonly name: string;
+  /** For people: where it was written. */
+  readonly source: string;
+  /** IANA name, known to be good: the zone of an entry that has none of its own. */
+  readonly timezone: string;
+  /** For an entry that does not say how old a missed occurrence may be. */
+  readonly missedWithinMs: number | null;
+}
+
+export type BuiltEntry = { readonly entry: Entry } | { readonly issues: readonly Issue[] };
+
+/** `given`: a schedule made in code already, to use instead of the one in `data`. Paths of issues begin at the entry. */
+export function buildEntry(data: EntryData, place: EntryPlace, given?: Schedule): BuiltEntry {
+  const issues: Issue[] = [];
+  const attempt = attemptInto(issues);
+  // After an unknown zone the others' mistakes are still worth finding.
+  const timezone = readTimezone(data, place.timezone, given, attempt) ?? place.timezone;
+  const options = readOptions(data.options ?? {}, timezone, attempt);
+  const spans = readSpans(data, place.missedWithinMs, attempt);
+  const limits = readLimits(data, timezone, attempt);
+  const bound = bindSchedule(data, { name: place.name, timezone }, given, attempt);
+  const schedule = bound === undefined || issues.length > 0 ? undefined : limitSchedule(bound, limits, attempt);
+  if (schedule === undefined || issues.length > 0) return { issues };
+  return { entry: freezeEntry({ data, place, timezone, options, schedule, ...spans }) };
+}
+
+interface EntryParts extends Pick<Entry, "timezone" | "options" | "schedule" | "jitterMs" | "missedWithinMs"> {
+  readonly data: EntryData;
+  readonly place: EntryPlace;
+}
+
+function freezeEntry({ data, place, timezone, options, schedule, jitterMs, missedWithinMs }: EntryParts): Entry {
+  const enabled = data.enabled ?? true;
+  const maxRuns = data.max_runs ?? null;
+  return Object.freeze({
+    name: place.name,
+    task: data.task,
+    args: frozenCopy(data.args ?? []),
+    kwargs: frozenCopy(data.kwargs ?? {}),
+    options: frozenCopy(options),
+    schedule,
+    timezone,
+    enabled,
+    jitterMs,
+    missed: data.missed ?? "latest",
+    missedWithinMs,
+    maxRuns,
+    description: data.description ?? null,
+    scheduleHash: hashSchedule(schedule, { enabled, jitterMs, maxRuns }),
+    source: place.source,
+  });
+}
+
+/** The zone written in the schedule itself is the entry's too, unless the entry has another. */
+function readTimezone(
+  data: EntryData,
+  fallback: string,
+  given: Schedule | undefined,
+  attempt: Attempt,
+): string | undefined {
+  const { timezone } = data;
+  if (timezone !== undefined) return attempt(["timezone"], () => checkZone(timezone));
+  const own = given === undefined ? data.schedule : given.toJSON?.();
+  if (typeof own !== "object" || !("timezone" in own) || typeof own.timezone !== "string") return fallback;
+  const inSchedule = own.timezone;
+  return attempt(["schedule", "timezone"], () => checkZone(inSchedule));
+}
+
+function checkZone(name: string): string {
+  assertZone(name);
+  return name;
+}
+
+function readSpans(
+  data: EntryData,
+  missedWithinMs: number | null,
+  attempt: Attempt,
+): { readonly jitterMs: number; readonly missedWithinMs: number | null } {
+  const { jitter = 0, missed_within: missedWithin } = data;
+  return {
+    jitterMs: attempt(["jitter"], () => parseDuration(jitter)) ?? 0,
+    missedWithinMs:
+      missedWithin === undefined
+        ? missedWithinMs
+        : (attempt(["missed_within"], () => parseDuration(missedWithin)) ?? null),
+  };
+}

@@ -1,5 +1,5 @@
 // `-A proj`: from what the user wrote to the app it means, found as Celery finds it.
-import { importModule, type Located, locateModule, moduleExtensions } from "../config/module.ts";
+import { importModule, locateModule, moduleExtensions } from "../config/module.ts";
 import { shownPath } from "../config/shown-path.ts";
 import { ConfigError, didYouMean } from "../error.ts";
 import { type App, isApp } from "./app.ts";
@@ -26,14 +26,17 @@ export interface FindOptions {
 export async function findApp(spec: string, { workdir }: FindOptions): Promise<FoundApp> {
   const { name, attribute } = parseSpec(spec);
   const located = locateModule(name, [workdir]);
-  if (attribute !== undefined) return findAttribute(located, name, attribute);
+  if (attribute !== undefined) {
+    if ("tried" in located) throw notFound(name, workdir, located);
+    return findAttribute(located.file, attribute);
+  }
   if ("file" in located) return findInPackage(located.file, name, workdir);
   const inner = locateCelery(name, workdir);
-  if ("file" in inner) return pickApp(await importModule(inner.file), inner.file);
+  if ("file" in inner) return pickApp(await importModule(inner.file), inner.file, name);
   const [parent, last] = splitLast(name);
   const outer = parent === null ? null : locateModule(parent, [workdir]);
-  if (outer !== null && "file" in outer) return findAttribute(outer, parent ?? name, last);
-  throw notFound(name, located, inner.tried);
+  if (outer !== null && "file" in outer) return findAttribute(outer.file, last);
+  throw notFound(name, workdir, located, inner.tried);
 }
 
 interface AppSpec {
@@ -66,17 +69,16 @@ function locateCelery(
 /** A package whose own module exports no App may have it in its module `celery`. */
 async function findInPackage(file: string, name: string, workdir: string): Promise<FoundApp> {
   const exports = exportsOf(await importModule(file));
-  if (appsIn(exports).length > 0) return pickApp(exports, file);
+  if (appsIn(exports).length > 0) return pickApp(exports, file, name);
   const inner = locateCelery(name, workdir);
-  return "file" in inner ? pickApp(await importModule(inner.file), inner.file) : pickApp(exports, file);
+  return "file" in inner ? pickApp(await importModule(inner.file), inner.file, name) : pickApp(exports, file, name);
 }
 
-async function findAttribute(located: Located, name: string, attribute: string): Promise<FoundApp> {
-  if ("tried" in located) throw notFound(name, located, []);
-  const exports = exportsOf(await importModule(located.file));
+async function findAttribute(path: string, attribute: string): Promise<FoundApp> {
+  const exports = exportsOf(await importModule(path));
   const found = exports[attribute];
-  if (isApp(found)) return { app: found, file: located.file };
-  const file = shownPath(located.file);
+  if (isApp(found)) return { app: found, file: path };
+  const file = shownPath(path);
   if (found !== undefined) throw new ConfigError([{ file, message: `${attribute} is not an App`, hint: noteApp }]);
   const near = didYouMean(attribute, Object.keys(exports));
   const hint = near === null ? listExports(exports) : `did you mean ${near}? ${listExports(exports)}`;
@@ -85,9 +87,9 @@ async function findAttribute(located: Located, name: string, attribute: string):
 
 const noteApp = 'write export const app = new App("proj")';
 
-function pickApp(module: Readonly<Record<string, unknown>>, file: string): FoundApp {
+function pickApp(module: Readonly<Record<string, unknown>>, file: string, name: string): FoundApp {
   const exports = exportsOf(module);
-  const named = ["app", "celery", "default"].map((name) => exports[name]).find(isApp);
+  const named = ["app", "celery", "default"].map((usual) => exports[usual]).find(isApp);
   if (named !== undefined) return { app: named, file };
   const [only, ...others] = appsIn(exports);
   const shown = shownPath(file);
@@ -97,8 +99,8 @@ function pickApp(module: Readonly<Record<string, unknown>>, file: string): Found
     ]);
   }
   if (others.length === 0) return { app: only.app, file };
-  const names = [only, ...others].map(({ name }) => name).join(", ");
-  const hint = `say which with a colon, such as :${only.name}`;
+  const names = [only, ...others].map((found) => found.name).join(", ");
+  const hint = `say which: -A ${name}:${only.name}`;
   throw new ConfigError([{ file: shown, message: `several Apps are exported: ${names}`, hint }]);
 }
 
@@ -122,12 +124,13 @@ function listExports(exports: Readonly<Record<string, unknown>>): string {
   return names.length === 0 ? "it exports nothing" : `it exports ${names.join(", ")}`;
 }
 
-function notFound(
-  name: string,
-  located: Extract<Located, { readonly tried: unknown }>,
-  more: readonly string[],
-): ConfigError {
+interface NotLocated {
+  readonly tried: readonly string[];
+  readonly near: string | null;
+}
+
+function notFound(name: string, workdir: string, located: NotLocated, more: readonly string[] = []): ConfigError {
   const near = located.near === null ? "" : `did you mean ${located.near}? `;
   const hint = `${near}tried ${[...located.tried, ...more].join(", ")}`;
-  return new ConfigError([{ message: `app ${name} not found in ${process.cwd()}`, hint }]);
+  return new ConfigError([{ message: `app ${name} not found in ${workdir}`, hint }]);
 }

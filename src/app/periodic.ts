@@ -86,15 +86,11 @@ function toSignature(sign: Signature | TaskReference): Signature {
 }
 
 /** Each occurrence has an id of its own, and beat retries by a rule of its own. */
-function entryOptions({
-  taskId: _,
-  retry: __,
-  retryPolicy: ___,
-  eta,
-  ...options
-}: TaskOptions): Record<string, unknown> {
-  if (eta === undefined) return options;
-  return { ...options, eta: typeof eta === "number" ? new Date(eta) : eta };
+const beatsOwn: ReadonlySet<string> = new Set(["taskId", "retry", "retryPolicy"] satisfies (keyof TaskOptions)[]);
+
+function entryOptions(options: TaskOptions): Record<string, unknown> {
+  const kept = Object.fromEntries(Object.entries(options).filter(([name]) => !beatsOwn.has(name)));
+  return typeof options.eta === "number" ? { ...kept, eta: new Date(options.eta) } : kept;
 }
 
 /** `beatSchedule` as definitions. */
@@ -152,8 +148,9 @@ function isSame(left: Entry, right: Entry): boolean {
   return identity(left) === identity(right);
 }
 
-function identity({ schedule: _, source: __, ...rest }: Entry): string {
-  return JSON.stringify(rest);
+/** All but the schedule itself, which the hash stands for, and the place. */
+function identity(entry: Entry): string {
+  return JSON.stringify({ ...entry, schedule: null, source: null });
 }
 
 function clash(entry: Entry, other: Entry): Problem {

@@ -3,7 +3,7 @@ import { ConfigError, LovageError, type Problem } from "../error.ts";
 import type { Destination } from "../protocol/envelope.ts";
 import { checkTaskOptions, type TaskOptions } from "../protocol/task-options.ts";
 import { camelOptions, mergeOptions } from "./options.ts";
-import { createQueues, type QueueSettings } from "./queues.ts";
+import { createQueues, type Queue, type Queues, type QueueSettings } from "./queues.ts";
 
 /** A queue's name, or options: `{ queue: "feeds", priority: 3 }`. */
 export type Route = string | Readonly<TaskOptions> | Readonly<Record<string, unknown>>;
@@ -14,14 +14,18 @@ export type RouteMap = Readonly<Record<string, Route>>;
 /** The same in pairs, where patterns may be regular expressions too: `[[/^(video|image)\./, "media"]]`. */
 export type RoutePair = readonly [pattern: string | RegExp, route: Route];
 
-/** Says where one call goes; null or undefined leaves it to the next router. */
-export type RouteFunction = (
+/** What a route function is asked with, in the order of Celery's routers. */
+export type RouteArguments = readonly [
   name: string,
   args: readonly unknown[],
   kwargs: Readonly<Record<string, unknown>>,
   options: TaskOptions,
-  details: { readonly task: unknown },
-) => Route | null | undefined;
+  /** The task, where it is one of this app's. */
+  task: unknown,
+];
+
+/** Says where one call goes; null or undefined leaves it to the next router. */
+export type RouteFunction = (...call: RouteArguments) => Route | null | undefined;
 
 /** `taskRoutes`: one router, or several to be asked in turn. */
 export type TaskRoutes =
@@ -75,43 +79,41 @@ function lookUp(lookups: readonly Lookup[], call: RoutedCall): TaskOptions | nul
   return null;
 }
 
-const destinationNames = [
+const destinationNames: readonly string[] = [
   "queue",
   "exchange",
   "exchangeType",
   "routingKey",
-] as const satisfies readonly (keyof TaskOptions)[];
+] satisfies (keyof TaskOptions)[];
 
 /** A call that names a queue or an exchange has said where to go: only the rest of the route applies then. */
 function mergeRoute(route: TaskOptions, options: TaskOptions): TaskOptions {
   if (options.queue === undefined && options.exchange === undefined) return mergeOptions(route, options);
-  const { queue: _, exchange: __, exchangeType: ___, routingKey: ____, ...rest } = route;
-  return mergeOptions(rest, options);
+  const rest = Object.entries(route).filter(([name]) => !destinationNames.includes(name));
+  return mergeOptions(Object.fromEntries(rest), options);
 }
 
-type KnownQueues = ReturnType<typeof createQueues>;
+function destinationOf(options: TaskOptions, queues: Queues): Destination {
+  const { queue, exchange, routingKey } = options;
+  if (queue !== undefined) return queueDestination(queues.get(queue), options);
+  if (exchange === undefined) return queueDestination(queues.default, options);
+  // Through the default exchange, the routing key is the name of the queue.
+  if (exchange === "") return queueDestination(routingKey === undefined ? queues.default : queues.get(routingKey), {});
+  const exchangeType = options.exchangeType ?? queues.exchangeType(exchange) ?? "direct";
+  return { exchange, exchangeType, routingKey: routingKey ?? queues.default.routingKey };
+}
 
 /**
  * As Celery's `send_task_message` has it: with a direct exchange the message goes straight to the queue, through the
  * default exchange and under the queue's own name, unless both exchange and routing key are given.
  */
-function destinationOf(options: TaskOptions, queues: KnownQueues): Destination {
-  const { exchange, routingKey } = options;
-  if (exchange === "" && routingKey !== undefined && options.queue === undefined) return direct(routingKey);
-  if (exchange !== undefined && exchange !== "" && options.queue === undefined) {
-    const exchangeType = options.exchangeType ?? queues.exchangeType(exchange) ?? "direct";
-    return { exchange, exchangeType, routingKey: routingKey ?? queues.default.routingKey };
+function queueDestination(queue: Queue, { exchange = "", exchangeType, routingKey }: TaskOptions): Destination {
+  const type = exchangeType ?? queue.exchangeType;
+  if (type === "direct" && (exchange === "" || routingKey === undefined)) {
+    return { exchange: "", exchangeType: "direct", routingKey: queue.name, queue: queue.name };
   }
-  const queue = options.queue === undefined ? queues.default : queues.get(options.queue);
-  const exchangeType = options.exchangeType ?? queue.exchangeType;
-  const whole = exchange !== undefined && exchange !== "" && routingKey !== undefined;
-  if (exchangeType === "direct" && !whole) return direct(queue.name);
-  const target = exchange === undefined || exchange === "" ? queue.exchange : exchange;
-  return { exchange: target, exchangeType, routingKey: routingKey ?? queue.routingKey, queue: queue.name };
-}
-
-function direct(queue: string): Destination {
-  return { exchange: "", exchangeType: "direct", routingKey: queue, queue };
+  const target = exchange === "" ? queue.exchange : exchange;
+  return { exchange: target, exchangeType: type, routingKey: routingKey ?? queue.routingKey, queue: queue.name };
 }
 
 /** Celery's three shapes, and a plain list of pairs. */
@@ -177,7 +179,7 @@ function readRoute(route: unknown): TaskOptions {
 }
 
 function askFunction(router: RouteFunction, { name, args, kwargs, options, task }: RoutedCall): TaskOptions | null {
-  const route = router(name, args, kwargs, options, { task });
+  const route = router(name, args, kwargs, options, task);
   return route === null || route === undefined ? null : readRoute(route);
 }
 

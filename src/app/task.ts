@@ -60,19 +60,20 @@ export function createTask<Args extends readonly unknown[], Result>(
     options,
     run,
     delay: (...args: Args) => send({ task: name, args, kwargs: {}, options: {} }),
-    applyAsync: async (args: readonly unknown[] = [], second?: object, third?: TaskOptions) =>
-      await send(readCall(name, args, second, third)),
+    // Async, so that a mistake in the call rejects like one in the sending.
+    applyAsync: async (...call: readonly [args?: readonly unknown[], second?: object, third?: TaskOptions]) =>
+      send(readCall(name, ...call)),
     s: (...args: readonly unknown[]) => sign(args),
     si: (...args: readonly unknown[]) => sign(args, {}, {}, true),
     signature: (args: readonly unknown[] = [], kwargs?: Kwargs, given?: TaskOptions) => sign(args, kwargs, given),
   };
   // `name` is the one property of a function that assignment cannot change.
   Object.defineProperty(task, "name", { value: name });
-  return Object.assign(task, members) as unknown as Task<Args, Result>;
+  return Object.assign(task, members) as Task<Args, Result>;
 }
 
 /** Two arguments are args and options, three have kwargs between them. */
-function readCall(task: string, args: readonly unknown[], second: object = {}, third?: TaskOptions): TaskCall {
+function readCall(task: string, args: readonly unknown[] = [], second: object = {}, third?: TaskOptions): TaskCall {
   if (!Array.isArray(args)) {
     const hint = "write applyAsync([2, 2]), or delay(2, 2)";
     throw new LovageError("config", `the args of ${task} should be a list`, { hint });

@@ -1,10 +1,12 @@
 // Due order: which entry is next, in O(log n), for a million entries. Keys stand apart from items so that sifting stays in
-// one flat array.
+// flat arrays. Items of one key come out in the order they went in.
 
 export class Heap<Item> {
   #keys = new Float64Array(64);
+  #turns = new Float64Array(64);
   #items: (Item | undefined)[] = [];
   #size = 0;
+  #turn = 0;
 
   get size(): number {
     return this.#size;
@@ -17,8 +19,17 @@ export class Heap<Item> {
 
   push(key: number, item: Item): void {
     if (this.#size === this.#keys.length) this.#grow();
-    this.#siftUp(this.#size, key, item);
+    this.#turn += 1;
+    let index = this.#size;
     this.#size += 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      // On a tie the newcomer stays below: its turn is the latest.
+      if ((this.#keys[parent] as number) <= key) break;
+      this.#move(parent, index);
+      index = parent;
+    }
+    this.#put(index, key, this.#turn, item);
   }
 
   /** Takes the item with the smallest key. */
@@ -26,10 +37,10 @@ export class Heap<Item> {
     if (this.#size === 0) return undefined;
     const first = this.#items[0];
     this.#size -= 1;
-    const key = this.#keys[this.#size] as number;
-    const item = this.#items[this.#size] as Item;
-    this.#items[this.#size] = undefined;
-    if (this.#size > 0) this.#siftDown(key, item);
+    const last = this.#size;
+    const item = this.#items[last] as Item;
+    this.#items[last] = undefined;
+    if (last > 0) this.#siftDown(this.#keys[last] as number, this.#turns[last] as number, item);
     return first;
   }
 
@@ -38,37 +49,45 @@ export class Heap<Item> {
     this.#size = 0;
   }
 
-  #grow(): void {
-    const keys = new Float64Array(this.#keys.length * 2);
-    keys.set(this.#keys);
-    this.#keys = keys;
-  }
-
-  #siftUp(from: number, key: number, item: Item): void {
-    let index = from;
-    while (index > 0) {
-      const parent = (index - 1) >> 1;
-      if ((this.#keys[parent] as number) <= key) break;
-      this.#keys[index] = this.#keys[parent] as number;
-      this.#items[index] = this.#items[parent];
-      index = parent;
-    }
-    this.#keys[index] = key;
-    this.#items[index] = item;
-  }
-
-  #siftDown(key: number, item: Item): void {
+  #siftDown(key: number, turn: number, item: Item): void {
     let index = 0;
     for (;;) {
       let child = 2 * index + 1;
       if (child >= this.#size) break;
-      if (child + 1 < this.#size && (this.#keys[child + 1] as number) < (this.#keys[child] as number)) child += 1;
-      if ((this.#keys[child] as number) >= key) break;
-      this.#keys[index] = this.#keys[child] as number;
-      this.#items[index] = this.#items[child];
+      const right = child + 1;
+      if (right < this.#size && this.#isBefore(right, this.#keys[child] as number, this.#turns[child] as number)) {
+        child = right;
+      }
+      if (!this.#isBefore(child, key, turn)) break;
+      this.#move(child, index);
       index = child;
     }
+    this.#put(index, key, turn, item);
+  }
+
+  #isBefore(index: number, key: number, turn: number): boolean {
+    const own = this.#keys[index] as number;
+    return own < key || (own === key && (this.#turns[index] as number) < turn);
+  }
+
+  #move(from: number, to: number): void {
+    this.#put(to, this.#keys[from] as number, this.#turns[from] as number, this.#items[from] as Item);
+  }
+
+  #put(index: number, key: number, turn: number, item: Item): void {
     this.#keys[index] = key;
+    this.#turns[index] = turn;
     this.#items[index] = item;
   }
+
+  #grow(): void {
+    this.#keys = doubled(this.#keys);
+    this.#turns = doubled(this.#turns);
+  }
+}
+
+function doubled(values: Float64Array): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(values.length * 2);
+  larger.set(values);
+  return larger;
 }

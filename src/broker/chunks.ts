@@ -14,6 +14,7 @@ export async function sendInOrder<Item, Answer>(
     // The failure is seen where it is awaited; those after it must not become unhandled rejections.
     answer.catch(() => undefined);
     answers.push(answer);
+    await new Promise((resolve) => setImmediate(resolve));
   }
   return Promise.all(answers);
 }

@@ -27,7 +27,7 @@ function placeOf(error: unknown): Place | null {
   const importer = / imported from (\S+)$/.exec(firstLine(error.message))?.[1];
   if (importer !== undefined) return { file: shownPath(importer) };
   for (const line of (error.stack ?? "").split("\n")) {
-    const found = /^(?:\s+at .*?)?\(?((?:file:\/\/)?\/[^()]*?):(\d+)(?::(\d+))?\)?$/.exec(line);
+    const found = /^(?:\s+at (?:.*\()?)?((?:file:\/\/)?\/[^()]*?):(\d+)(?::(\d+))?\)?$/.exec(line);
     if (found?.[1] !== undefined && !isForeign(found[1])) return toPlace(found[1], found[2], found[3]);
   }
   return null;
@@ -48,17 +48,12 @@ function toPlace(path: string, line?: string, column?: string): Place {
   return column === undefined ? { file, line: Number(line) } : { file, line: Number(line), column: Number(column) };
 }
 
-/** esbuild, which stands behind tsx, hands its findings over as data. Its columns count from 0. */
+/** esbuild, which stands behind tsx, has the place in its text. Its columns count from 0. */
 function compileProblem(error: unknown): Problem | null {
-  const found = (error as { errors?: readonly CompileError[] } | null)?.errors?.[0];
-  if (found?.location === undefined || found.location === null) return null;
-  const { file, line, column } = found.location;
-  return { file: shownPath(resolve(file)), line, column: column + 1, message: found.text };
-}
-
-interface CompileError {
-  readonly text: string;
-  readonly location?: { readonly file: string; readonly line: number; readonly column: number } | null;
+  const found = /^(.+):(\d+):(\d+): ERROR: (.+)$/m.exec(messageOf(error));
+  if (found === null) return null;
+  const [, file = "", line, column, message = ""] = found;
+  return { file: shownPath(resolve(file)), line: Number(line), column: Number(column) + 1, message };
 }
 
 function firstLine(text: string): string {

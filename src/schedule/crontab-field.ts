@@ -89,7 +89,7 @@ interface Reader {
 }
 
 function readPart(reader: Reader, part: string): void {
-  if (part === "") throw fieldError(reader, `has an empty part`, "write * for every value");
+  if (part === "") throw fieldError(reader, "an empty part", "write * for every value");
   if (readDayPart(reader, part)) return;
   const values = part.startsWith("H") ? readHash(reader, part) : expand(reader, part);
   for (const value of values) reader.values.add(reader.name === "dayOfWeek" ? value % 7 : value);
@@ -158,8 +158,7 @@ function expandRange(reader: Reader, match: RegExpExecArray): readonly number[] 
 }
 
 function everyNth(reader: Reader, values: readonly number[], text: string | undefined): readonly number[] {
-  if (text === undefined)
-    throw fieldError(reader, "has a / without a step", "write a whole number after it, as in */5");
+  if (text === undefined) throw fieldError(reader, "a / without its step", "write a whole number after it, as in */5");
   const step = wholeNumber(text);
   if (step === null) throw fieldError(reader, `step ${text} is not a number`, "write a whole number, as in */5");
   if (step === 0) throw fieldError(reader, "a step must be at least 1", "write a whole number, as in */5");

@@ -1,6 +1,7 @@
 // The ways to write a crontab, brought to one: six field texts, whether they came as a string or as an object.
 import { LovageError, didYouMean } from "../error.ts";
-import { FIELDS } from "./crontab-field.ts";
+import { remember } from "./crontab-cache.ts";
+import { FIELDS, isHashed } from "./crontab-field.ts";
 import type { FieldName } from "./crontab-field.ts";
 
 /** A number, a field in Celery's syntax, or several of either. */
@@ -26,6 +27,10 @@ export interface CrontabText {
   readonly fields: FieldTexts;
   /** As a person would recognise it: five fields in crontab order, six with seconds first, or the nickname. */
   readonly shown: string;
+  /** All six field texts. */
+  readonly key: string;
+  /** Whether any field holds an `H`, so that the entry's name matters. */
+  readonly hashed: boolean;
 }
 
 const FIVE = ["minute", "hour", "dayOfMonth", "monthOfYear", "dayOfWeek"] as const satisfies readonly FieldName[];
@@ -46,9 +51,11 @@ const KEYS: ReadonlyMap<string, FieldName> = new Map(
   ]),
 );
 
+const texts = new Map<string, CrontabText>();
+
 /** @throws LovageError (`schedule`) for a wrong number of fields, an unknown key, or a value of another shape. */
 export function readCrontab(written: CrontabFields | string): CrontabText {
-  if (typeof written === "string") return readString(written);
+  if (typeof written === "string") return remember(texts, written, () => readString(written));
   if (typeof written !== "object" || written === null || Array.isArray(written)) {
     throw new LovageError("schedule", `${JSON.stringify(written)} is not a crontab`, {
       hint: 'write "30 7 * * mon" or {minute: 30, hour: 7, dayOfWeek: "mon"}',
@@ -114,7 +121,7 @@ function fieldText(name: FieldName, value: unknown): string {
 
 function valueText(name: FieldName, value: unknown): string {
   if (typeof value === "string") return value;
-  if (typeof value === "number" && Number.isInteger(value)) return checkedNumber(name, value);
+  if (typeof value === "number" && Number.isInteger(value)) return String(value);
   const { label, min, max } = FIELDS[name];
   throw new LovageError(
     "schedule",
@@ -125,16 +132,14 @@ function valueText(name: FieldName, value: unknown): string {
   );
 }
 
-function checkedNumber(name: FieldName, value: number): string {
-  const { label, min, max } = FIELDS[name];
-  // Text would read the minus sign as a range.
-  if (value < 0) throw new LovageError("schedule", `${label}: ${value} is out of range (${min}-${max})`);
-  return String(value);
-}
-
 function makeText(given: Partial<Record<FieldName, string>>, nickname?: string): CrontabText {
   const withDefaults = SIX.map((name) => [name, given[name] ?? (name === "second" ? "0" : "*")] as const);
   const fields = Object.freeze(Object.fromEntries(withDefaults) as Record<FieldName, string>);
   const names = given.second === undefined ? FIVE : SIX;
-  return Object.freeze({ fields, shown: nickname ?? names.map((name) => fields[name]).join(" ") });
+  return Object.freeze({
+    fields,
+    shown: nickname ?? names.map((name) => fields[name]).join(" "),
+    key: SIX.map((name) => fields[name]).join(" "),
+    hashed: SIX.some((name) => isHashed(fields[name])),
+  });
 }

@@ -1,7 +1,7 @@
 // Celery's crontab: fields that must all match the wall clock of a zone, in every clock change by a stated rule.
 import type { Instant } from "../clock.ts";
 import { LovageError } from "../error.ts";
-import { compileCrontab, hasHash } from "./crontab-compile.ts";
+import { compileCrontab } from "./crontab-compile.ts";
 import type { CompiledCrontab } from "./crontab-compile.ts";
 import { nextOccurrence } from "./crontab-next.ts";
 import type { CrontabPlan } from "./crontab-next.ts";
@@ -62,7 +62,7 @@ class Crontab implements Schedule {
 
   constructor(spec: CrontabSpec) {
     this.#spec = spec;
-    this.#compiled = compileCrontab(spec.text.fields, spec.dayMatch ?? "and", spec.name ?? "");
+    this.#compiled = compileCrontab(spec.text, spec.dayMatch ?? "and", spec.name ?? "");
     const rule = dstRule(spec.dst ?? "vixie", this.#compiled.wildcard);
     this.#plan = { labels: this.#compiled.labels, zone: zone(spec.timezone ?? "UTC"), rule };
     Object.freeze(this);
@@ -91,7 +91,7 @@ class Crontab implements Schedule {
       timezone: spec.timezone ?? context.timezone,
       dst: spec.dst ?? context.dst,
       dayMatch: spec.dayMatch ?? context.dayMatch,
-      name: spec.name ?? (hasHash(spec.text.fields) ? context.name : undefined),
+      name: spec.name ?? (spec.text.hashed ? context.name : undefined),
     };
     const keys = ["timezone", "dst", "dayMatch", "name"] as const;
     return keys.every((key) => bound[key] === spec[key]) ? this : new Crontab(bound);

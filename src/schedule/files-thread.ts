@@ -1,8 +1,6 @@
 // The main thread's end of checking a large schedule file elsewhere: asks for one slice of checked entries after the other,
 // so that its own work comes in pieces of a few milliseconds, with room for everything else in between.
-import { createRequire } from "node:module";
 import { once } from "node:events";
-import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import type { Problem } from "../error.ts";
 import { ConfigError } from "../error.ts";
@@ -20,7 +18,10 @@ export interface ThreadTask {
 export type ThreadAnswer =
   | { readonly entries: readonly CheckedEntry[] }
   | { readonly problems: readonly Problem[] }
-  | { readonly failure: { readonly message: string; readonly code: string | undefined } };
+  | { readonly failure: ThreadFailure };
+
+/** An error loses all but its message on its way between threads. */
+export type ThreadFailure = Pick<NodeJS.ErrnoException, "message" | "code" | "syscall">;
 
 /** @throws ConfigError with every mistake in the file, and the error of reading it. */
 export async function loadInThread(file: string, defaults: FileDefaults): Promise<readonly Entry[]> {
@@ -38,11 +39,11 @@ export async function loadInThread(file: string, defaults: FileDefaults): Promis
 }
 
 async function ask(worker: Worker): Promise<readonly CheckedEntry[]> {
-  worker.postMessage("next");
+  worker.postMessage("next", []);
   // An error in the thread itself makes this throw.
   const [answer] = (await once(worker, "message")) as [ThreadAnswer];
   if ("problems" in answer) throw new ConfigError(answer.problems);
-  if ("failure" in answer) throw Object.assign(new Error(answer.failure.message), { code: answer.failure.code });
+  if ("failure" in answer) throw Object.assign(new Error(answer.failure.message), answer.failure);
   return answer.entries;
 }
 
@@ -53,11 +54,12 @@ function build(data: CheckedEntry["data"], place: CheckedEntry["place"]): Entry 
   throw new ConfigError(built.issues.map(({ message, hint }) => ({ file: place.source, message, hint })));
 }
 
-/** Run from source, the thread needs the loader for TypeScript, too, which it does not inherit everywhere. */
+/** Run from source, the thread has to learn TypeScript first: loaders are not inherited everywhere. */
 function startThread(workerData: ThreadTask): Worker {
-  const isSource = import.meta.url.endsWith(".ts");
-  const script = new URL(isSource ? "./files-worker.ts" : "./files-worker.js", import.meta.url);
-  if (!isSource) return new Worker(script, { workerData });
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx"));
-  return new Worker(script, { workerData, execArgv: ["--import", loader.href] });
+  if (!import.meta.url.endsWith(".ts"))
+    return new Worker(new URL("./files-worker.js", import.meta.url), { workerData });
+  const script = JSON.stringify(new URL("./files-worker.ts", import.meta.url).href);
+  const loader = JSON.stringify(import.meta.resolve("tsx/esm/api"));
+  const start = `import(${loader}).then(({ register }) => { register(); return import(${script}); })`;
+  return new Worker(start, { workerData, eval: true, execArgv: [] });
 }

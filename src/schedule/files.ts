@@ -101,15 +101,13 @@ async function loadFile(file: string, defaults: FileDefaults, threadFromBytes: n
 
 function problemsOf(file: string, error: unknown): readonly Problem[] {
   if (error instanceof ConfigError) return error.problems;
-  const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code === "EACCES" || code === "EPERM") {
-    const user = process.getuid?.();
-    const who = user === undefined ? "" : ` by user ${user}`;
-    return [{ file, message: `may not be read${who}`, hint: "change its owner or its mode" }];
-  }
   if (isMissing(error)) return [missingPath(file)];
-  if (code !== undefined) return [{ file, message: `cannot be read: ${messageOf(error)}` }];
-  throw error;
+  if (!(error instanceof Error) || !("syscall" in error)) throw error;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== "EACCES" && code !== "EPERM") return [{ file, message: `cannot be read: ${messageOf(error)}` }];
+  const user = process.getuid?.();
+  const who = user === undefined ? "" : ` by user ${user}`;
+  return [{ file, message: `may not be read${who}`, hint: "change its owner or its mode" }];
 }
 
 function missingPath(path: string): Problem {

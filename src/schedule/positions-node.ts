@@ -15,6 +15,6 @@ export function startOf(node: unknown): number | null {
 
 /** The text that the library makes of a key in an object. */
 export function keyText(key: unknown): string {
-  const value = isScalar(key) ? key.value : key;
-  return value === null ? "" : String(value as string | number | boolean);
+  const value = (isScalar(key) ? key.value : key) as string | number | boolean | null;
+  return value === null ? "" : String(value);
 }

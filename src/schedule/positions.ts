@@ -6,7 +6,7 @@ import { messageOf } from "../error.ts";
 import { findDuplicateKeys } from "./duplicate.ts";
 import type { Position } from "./positions-node.ts";
 import { keyText, startOf } from "./positions-node.ts";
-import type { Issue, Path } from "./schema-issues.ts";
+import type { Issue } from "./schema-issues.ts";
 import { formatPath } from "./schema-issues.ts";
 
 export interface YamlSource {

@@ -23,31 +23,34 @@ export function hintForKey(key: string, value: unknown, path: readonly PropertyK
 }
 
 function placeOf(path: readonly PropertyKey[]): Place | null {
-  if (path.length === 0) return "file";
-  if (path.length === 1 && path[0] === "defaults") return "defaults";
-  if (path.length === 2 && path[0] === "entries") return "entry";
-  const last = path.findLast((key) => typeof key === "string");
-  if (last === "options" || last === "schedule" || last === "crontab" || last === "dst" || last === "exclude")
-    return last;
-  return null;
+  const depth = path.length;
+  if (depth === 0) return "file";
+  if (depth === 1 && path[0] === "defaults") return "defaults";
+  if (depth === 2 && path[0] === "entries") return "entry";
+  const last = path.findLast((key) => typeof key === "string") ?? "";
+  return innerPlaces.find((place) => place === last) ?? null;
 }
+
+const innerPlaces = ["options", "schedule", "crontab", "dst", "exclude"] as const satisfies readonly Place[];
 
 function looksLikeEntry(value: unknown): boolean {
   return typeof value === "object" && value !== null && ("task" in value || "schedule" in value);
 }
 
 function hintToMove(key: string, place: Place): string | undefined {
-  const belongsTo = (other: Place): string | undefined => knownKeys[other].find((word) => fold(word) === fold(key));
   if (place === "entry" || place === "defaults") {
-    const option = belongsTo("options");
+    const option = nameIn("options", key);
     if (option !== undefined) return `write it inside options: {${option}: …}`;
   }
-  if (place === "entry") return hintForSchedule(key, belongsTo("crontab"), belongsTo("schedule"));
-  const beside = belongsTo("entry");
-  if (place === "options" && beside !== undefined) return `write ${beside} beside options, not inside`;
-  if (place === "schedule" && belongsTo("crontab") !== undefined) return `write it inside {crontab: {${key}: …}}`;
-  if (place === "schedule" && beside !== undefined) return `write ${beside} beside schedule, not inside`;
-  return undefined;
+  if (place === "entry") return hintForSchedule(key, nameIn("crontab", key), nameIn("schedule", key));
+  if (place === "schedule" && nameIn("crontab", key) !== undefined) return `write it inside {crontab: {${key}: …}}`;
+  const beside = nameIn("entry", key);
+  const isWithin = place === "options" || place === "schedule";
+  return isWithin && beside !== undefined ? `write ${beside} beside ${place}, not inside` : undefined;
+}
+
+function nameIn(place: Place, key: string): string | undefined {
+  return knownKeys[place].find((word) => fold(word) === fold(key));
 }
 
 function hintForSchedule(key: string, crontab: string | undefined, schedule: string | undefined): string | undefined {

@@ -113,7 +113,7 @@ export function inWords(value: unknown): string {
   if (value instanceof Date) return "a date";
   if (typeof value === "object") return "a map";
   if (typeof value === "function") return "a function";
-  const text = typeof value === "string" ? JSON.stringify(value) : String(value as number | bigint | boolean | symbol);
+  const text = typeof value === "string" ? JSON.stringify(value) : `${value as number | boolean}`;
   return text.length > 60 ? `${text.slice(0, 57)}...` : text;
 }
 

@@ -1,8 +1,7 @@
 // Tells when schedule files change, however they are changed: written in place, renamed over, deleted and made again, or
 // swapped as a whole by Kubernetes. What leaves the content as it was is not a change.
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { createReadStream, existsSync, statSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { watch } from "chokidar";
 import type { FSWatcher } from "chokidar";
@@ -51,39 +50,39 @@ export async function watchSchedules(
 }
 
 async function startWatcher(paths: readonly string[], poll: boolean): Promise<FSWatcher> {
-  const targets = await Promise.all(paths.map(watchTarget));
-  const watcher = watch(
-    targets.map(({ folder }) => folder),
-    {
-      ignored: (path) => !targets.some((target) => target.wants(resolve(path))),
-      ignoreInitial: true,
-      depth: 0,
-      usePolling: poll,
-      interval: POLL_MS,
-    },
-  );
+  const targets = paths.map(watchTarget);
+  // Chokidar loses sight of a folder that it was given before there was one, so it gets what is there.
+  const present = (): string[] => targets.flatMap(({ folders }) => folders.filter((folder) => existsSync(folder)));
+  const watcher = watch(present(), {
+    ignored: (path) => !targets.some((target) => target.wants(resolve(path))),
+    ignoreInitial: true,
+    depth: 0,
+    usePolling: poll,
+    interval: POLL_MS,
+  });
+  watcher.on("addDir", () => watcher.add(present()));
   await new Promise<void>((ready) => watcher.once("ready", ready));
   return watcher;
 }
 
 interface WatchTarget {
-  readonly folder: string;
+  /** The folder, and above it what tells when it comes or goes: its parent, or the nearest folder that exists. */
+  readonly folders: readonly string[];
   wants(path: string): boolean;
 }
 
 /** Of a file its folder is watched: a file that is renamed over takes the watch on it along. */
-async function watchTarget(path: string): Promise<WatchTarget> {
+function watchTarget(path: string): WatchTarget {
   const full = resolve(path);
-  const isFolder = await stat(full).then(
-    (found) => found.isDirectory(),
-    () => !isScheduleFileName(basename(full)),
-  );
+  const isFolder = statSync(full, { throwIfNoEntry: false })?.isDirectory() ?? !isScheduleFileName(basename(full));
   const folder = isFolder ? full : dirname(full);
+  const folders = [folder, dirname(folder)];
+  while (!existsSync(folders.at(-1) ?? "/")) folders.push(dirname(folders.at(-1) ?? "/"));
   const isWanted = (name: string): boolean => (isFolder ? isScheduleFileName(name) : name === basename(full));
   return {
-    folder,
+    folders,
     wants: (candidate) => {
-      if (candidate === folder) return true;
+      if (folders.includes(candidate)) return true;
       const name = basename(candidate);
       return dirname(candidate) === folder && (name === CONFIG_MAP_LINK || isWanted(name));
     },

@@ -26,7 +26,8 @@ const PROBE_MS = 3 * 86_400_000;
 const EARLIEST_AT = -8_639_900_000_000_000;
 const LATEST_AT = 8_639_900_000_000_000;
 
-const OFFSET = /GMT(?:([+-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
+// Some versions of ICU write a proper minus sign.
+const OFFSET = /GMT(?:([+\u2212-])(\d\d):(\d\d)(?::(\d\d))?)?$/;
 
 /** The segments of a zone in `[fromAt, untilAt)`, which must be whole seconds; the last ends at `untilAt`. */
 export function readSegments(name: string, fromAt: Instant, untilAt: Instant): readonly Segment[] {
@@ -115,5 +116,5 @@ function readOffset(text: string): number {
   if (match === null) throw new RangeError(`Intl gave no offset: ${text}`);
   const [, sign, hours, minutes, seconds] = match;
   const size = (Number(hours ?? 0) * 60 + Number(minutes ?? 0)) * 60 + Number(seconds ?? 0);
-  return (sign === "-" && size !== 0 ? -size : size) * SECOND_MS;
+  return (sign === "+" || size === 0 ? size : -size) * SECOND_MS;
 }

@@ -34,6 +34,17 @@ describe("Heap", () => {
     );
   });
 
+  it("gives items of one key back in the order they came", () => {
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 200 }), (keys) => {
+        const heap = new Heap<readonly [number, number]>();
+        keys.forEach((key, index) => heap.push(key, [key, index]));
+        const expected = keys.map((key, index) => [key, index]).sort(([left = 0], [right = 0]) => left - right);
+        expect(Array.from({ length: keys.length }, () => heap.pop())).toEqual(expected);
+      }),
+    );
+  });
+
   it("is empty after clear", () => {
     const heap = new Heap<string>();
     heap.push(1, "one");

@@ -211,7 +211,11 @@ describe.skipIf(!requireService("redis"))("Redis", () => {
       const broker = new RedisBroker(url, { emit: (event) => events.push(event), transport });
       const { term } = leaseOf(await broker.leases.acquire("app", one, 60_000));
       return {
-        ...{ proxy, broker, events, url, term },
+        proxy,
+        broker,
+        events,
+        url,
+        term,
         async [Symbol.asyncDispose]() {
           await broker.close();
           await proxy.close();

@@ -6,6 +6,7 @@ export interface CeleryQuestions {
   /** Number of values, least value, text. */
   readonly expand?: readonly (readonly [number, number, string])[];
   readonly next?: readonly CeleryNext[];
+  readonly chain?: readonly (CeleryNext & { readonly count: number })[];
   readonly relative?: readonly { readonly zone: string; readonly seconds: number; readonly after: number }[];
 }
 
@@ -25,6 +26,8 @@ export interface CeleryAnswers {
   readonly expand: readonly (readonly number[] | null)[];
   /** Wall times as ISO text without an offset. */
   readonly next: readonly string[];
+  /** Epoch seconds, each run computed from the one before. */
+  readonly chain: readonly (readonly number[])[];
   readonly relative: readonly string[];
 }
 

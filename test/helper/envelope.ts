@@ -16,19 +16,18 @@ export function envelopeOf(name: string, wish: EnvelopeWish = {}): Envelope {
   const task = wish.task ?? "sink.echo";
   const queue = wish.queue ?? "celery";
   const args = wish.args ?? [name];
+  const timing = { eta: null, expires: null, group: null, group_index: null, retries: 0, timelimit: [null, null] };
+  const family = { root_id: id, parent_id: null, argsrepr: JSON.stringify(args), kwargsrepr: "{}", origin: "test" };
+  const own = { exchange: "", exchangeType: "direct", routingKey: queue, queue } as const;
   return Object.freeze({
     id,
     task,
     body: JSON.stringify([args, {}, { callbacks: null, errbacks: null, chain: null, chord: null }]),
     contentType: "application/json",
     contentEncoding: "utf-8",
-    headers: {
-      ...{ lang: "js", task, id, shadow: null, eta: null, expires: null, group: null, group_index: null, retries: 0 },
-      ...{ timelimit: [null, null], root_id: id, parent_id: null, argsrepr: JSON.stringify(args), kwargsrepr: "{}" },
-      ...{ origin: "test", ignore_result: false },
-    },
+    headers: { lang: "js", task, id, shadow: null, ...timing, ...family, ignore_result: false },
     properties: { correlationId: id, replyTo: "", deliveryMode: 2, priority: wish.priority ?? 0 },
-    destination: wish.destination ?? { exchange: "", exchangeType: "direct", routingKey: queue, queue },
+    destination: wish.destination ?? own,
   });
 }
 

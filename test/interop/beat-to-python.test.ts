@@ -16,7 +16,7 @@ interface Run {
   readonly at: number;
   readonly eta: string | null;
   readonly expires: string | null;
-  readonly headers: Readonly<Record<string, unknown>>;
+  readonly tenant: string | null;
   readonly delivery_info: Readonly<Record<string, unknown>>;
   readonly periodic_task_name: string;
   readonly scheduled_at: string;
@@ -110,7 +110,7 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))(
         delivery_info: { routing_key: "other" },
       });
       expect(of("sink.add(2, 3)")).toMatchObject({ args: [2, 3], delivery_info: { routing_key: "sums" } });
-      expect(of("yaml-plain").headers).toMatchObject({ "x-tenant": "acme" });
+      expect(of("yaml-plain").tenant).toBe("acme");
       expect(of("yaml-priority").delivery_info).toMatchObject({ priority: 6, routing_key: "other" });
       expect(of("yaml-plain").scheduled_at).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00$/);
 

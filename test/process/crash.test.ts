@@ -97,21 +97,24 @@ describe("beat killed at random instants on SQLite", () => {
   it("sends nothing twice and loses nothing", async () => {
     await using folder = await temporaryFolder();
     await writeFiles(folder.path, { "schedules/all.yaml": schedule() });
-    const open = (): Database.Database => new Database(folder.file(".lovage/broker.sqlite"));
+    const file = folder.file(".lovage/broker.sqlite");
+    const read = <Result>(sql: string): Result[] => {
+      const database = new Database(file, { readonly: true, fileMustExist: true });
+      try {
+        return database.prepare(sql).all() as Result[];
+      } finally {
+        database.close();
+      }
+    };
     const depth = async (): Promise<number> => {
       try {
-        const database = open();
-        const { count } = database.prepare("SELECT count(*) AS count FROM messages").get() as { count: number };
-        database.close();
-        return count;
+        return read<{ count: number }>("SELECT count(*) AS count FROM message")[0]?.count ?? 0;
       } catch {
         return 0;
       }
     };
     await killAgainAndAgain(folder.path, [], depth);
-    const database = open();
-    const rows = database.prepare("SELECT message FROM messages ORDER BY id").all() as { message: string }[];
-    database.close();
-    expectOnceEach(rows.map(({ message }) => sentOf(message)));
+    const rows = read<{ text: string }>("SELECT text FROM message ORDER BY id");
+    expectOnceEach(rows.map(({ text }) => sentOf(text)));
   });
 });

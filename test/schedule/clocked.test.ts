@@ -48,7 +48,7 @@ describe("clocked", () => {
       "2026-1-1",
     ];
     for (const time of [...wrong, "2026-01-01T10:00+24:00", "2026-01-01T10:00 CET"]) {
-      expect(() => clocked(time), time).toThrow(`at: ${JSON.stringify(time)} is not a date and time`);
+      expect(() => clocked(time)).toThrow(`at: ${JSON.stringify(time)} is not a date and time`);
     }
     expect(() => clocked(new Date("no"))).toThrow("at: an invalid Date is not a date and time");
     expect(() => clocked(Number.NaN)).toThrow("at: NaN is not a date and time");

@@ -62,7 +62,7 @@ describe("parseDuration", () => {
   it("says why calendar units do not work", () => {
     for (const text of ["1 month", "P1M", "2 years", "P1Y2M", "1M"]) {
       const failure = catchError(() => parseDuration(text));
-      expect(failure.hint, text).toContain("no fixed length");
+      expect(`${text}: ${failure.hint}`).toContain("no fixed length");
       expect(failure.code).toBe("schedule");
     }
   });

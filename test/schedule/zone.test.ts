@@ -32,9 +32,8 @@ describe("zone", () => {
   });
 
   it("knows aliases that Intl does not list", () => {
-    for (const name of ["UTC", "Etc/UTC", "GMT", "US/Eastern", "Asia/Kolkata", "Europe/Kyiv", "Etc/GMT+5"]) {
-      expect(isZone(name), name).toBe(true);
-    }
+    const aliases = ["UTC", "Etc/UTC", "GMT", "US/Eastern", "Asia/Kolkata", "Europe/Kyiv", "Etc/GMT+5"];
+    expect(aliases.filter(isZone)).toEqual(aliases);
     expect(zone("US/Eastern").offsetAt(at("2025-07-01"))).toBe(-4 * HOUR_MS);
     expect(zone("Etc/UTC").offsetAt(at("2025-07-01"))).toBe(0);
   });
@@ -50,7 +49,7 @@ describe("zone", () => {
       ["nowhere at all", "write an IANA name such as Asia/Taipei or UTC"],
     ];
     for (const [name, hint] of hints) {
-      expect(isZone(name), name).toBe(false);
+      expect({ name, known: isZone(name) }).toEqual({ name, known: false });
       const failure = failureOf(() => assertZone(name));
       expect(failure.message).toBe(`unknown time zone ${JSON.stringify(name)}`);
       expect(failure.hint).toBe(hint);
@@ -89,8 +88,9 @@ describe("zone", () => {
         const change = zone(name).nextTransition(from, 20 * 365 * DAY_MS);
         if (change === null) break;
         expect(change.at).toBeGreaterThan(from);
-        expect(wallClock(name, change.at) - change.at, name).toBe(change.afterMs);
-        expect(wallClock(name, change.at - 1000) - (change.at - 1000), name).toBe(change.beforeMs);
+        const afterMs = wallClock(name, change.at) - change.at;
+        const beforeMs = wallClock(name, change.at - 1000) - (change.at - 1000);
+        expect({ name, ...change }).toEqual({ name, at: change.at, beforeMs, afterMs });
         from = change.at;
       }
     }

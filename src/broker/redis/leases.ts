@@ -41,12 +41,12 @@ export class RedisLeases implements LeaseKeeper {
   async renew(lease: Lease, ttlMs: number): Promise<boolean> {
     const keys = scopeKeys(this.#prefix, lease.scope);
     const { id, label } = lease.owner;
-    return (await this.#run(renewScript, [keys.term, keys.lease], [lease.term, id, label, span(ttlMs)])) === 1;
+    return (await this.#run(renewScript, [keys.term, keys.lease], [String(lease.term), id, label, span(ttlMs)])) === 1;
   }
 
   async release(lease: Lease): Promise<void> {
     const keys = scopeKeys(this.#prefix, lease.scope);
-    await this.#run(releaseScript, [keys.term, keys.lease], [lease.term]);
+    await this.#run(releaseScript, [keys.term, keys.lease], [String(lease.term)]);
   }
 
   async marks(scope: string): Promise<ReadonlyMap<string, Instant>> {
@@ -56,7 +56,7 @@ export class RedisLeases implements LeaseKeeper {
 
   async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
     const pairs = slices(marks, marksPerCall);
-    await this.#change(lease, setMarksScript, pairs, (mark) => [mark.entry, mark.dueAt]);
+    await this.#change(lease, setMarksScript, pairs, (mark) => [mark.entry, String(mark.dueAt)]);
   }
 
   async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {
@@ -67,16 +67,16 @@ export class RedisLeases implements LeaseKeeper {
     lease: Lease,
     script: Script,
     chunks: Iterable<readonly Item[]>,
-    write: (item: Item) => readonly (string | number)[],
+    write: (item: Item) => readonly string[],
   ): Promise<void> {
     const keys = scopeKeys(this.#prefix, lease.scope);
     await sendInOrder(chunks, callsInFlight, async (chunk) => {
-      const done = await this.#run(script, [keys.term, keys.marks], [lease.term, ...chunk.flatMap(write)]);
+      const done = await this.#run(script, [keys.term, keys.marks], [String(lease.term), ...chunk.flatMap(write)]);
       if (done !== 1) throw new StaleTermError(lease.scope, lease.term);
     });
   }
 
-  async #run(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown> {
+  async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     return this.#connection.run((client) => runScript(client, script, keys, args));
   }
 }
@@ -94,6 +94,6 @@ async function scanMarks(client: Redis, key: string): Promise<ReadonlyMap<string
 }
 
 /** PEXPIRE takes whole milliseconds, at least one. */
-function span(ttlMs: number): number {
-  return Math.max(1, Math.ceil(ttlMs));
+function span(ttlMs: number): string {
+  return String(Math.max(1, Math.ceil(ttlMs)));
 }

@@ -55,7 +55,8 @@ export function scriptCall(chunk: Chunk, marks: readonly Mark[], term: number): 
   const { lists, channels } = chunk.targets;
   const targets = [...lists, ...channels];
   const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
-  const args = [String(term), String(own.length), String(lists.length)];
+  const repeats = new Set(own.map((mark) => mark.entry)).size < own.length;
+  const args = [String(term), String(own.length), String(lists.length), repeats ? "1" : "0"];
   for (const mark of own) args.push(mark.entry);
   for (const mark of own) args.push(String(mark.dueAt));
   args.push(...chunk.messages);

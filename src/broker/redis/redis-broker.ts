@@ -8,6 +8,7 @@ import { sendInOrder } from "../chunks.ts";
 import { checkGuard } from "../guard.ts";
 import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges } from "../routing.ts";
 import { maskUrl } from "../url.ts";
+import { sendBulk } from "./bulk.ts";
 import { RedisConnection } from "./connection.ts";
 import { RedisLeases } from "./leases.ts";
 import { type Chunk, chunkBatch, createTargets, groupByTarget, scriptCall, type Target } from "./publish.ts";
@@ -96,7 +97,7 @@ export class RedisBroker implements Broker {
       const pushes = [...groupByTarget(chunk)].map(([{ key, isChannel }, messages]) =>
         isChannel
           ? Promise.all(messages.map((message) => client.publish(key, message)))
-          : client.lpush(key, ...messages),
+          : sendBulk(client, "lpush", [key, ...messages]),
       );
       return Promise.all<unknown>(pushes);
     });

@@ -7,6 +7,7 @@
 // All writes of a script come after all its checks, so that an error never leaves half of them.
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
+import { sendBulk } from "./bulk.ts";
 
 export interface Script {
   readonly text: string;
@@ -23,67 +24,68 @@ export async function runScript(
   client: Redis,
   script: Script,
   keys: readonly string[],
-  args: readonly (string | number)[],
+  args: readonly string[],
 ): Promise<unknown> {
+  const rest = [String(keys.length), ...keys, ...args];
   try {
-    return await client.evalsha(script.sha, keys.length, ...keys, ...args);
+    return await sendBulk(client, "evalsha", [script.sha, ...rest]);
   } catch (error) {
     // NOSCRIPT is an answer: nothing of it was done.
     if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    return client.eval(script.text, keys.length, ...keys, ...args);
+    return sendBulk(client, "eval", [script.text, ...rest]);
   }
 }
 
 /**
  * KEYS: term, marks, then every target. ARGV: term, count n, how many of the targets are lists (the rest are channels),
- * n entries, n due times, n messages and, where there are several targets, n lists of their numbers ("1" or "1,3").
+ * "1" if an entry comes more than once, n entries, n due times, n messages and, where there are several targets, n lists
+ * of their numbers ("1" or "1,3").
  * Answers "stale", or {"type", key, type} for a key that is no list, or the positions (from 1) of the duplicates.
  */
 export const publishScript = define(`
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'stale' end
-  local count, lists = tonumber(ARGV[2]), tonumber(ARGV[3])
+  local count, lists, repeats = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
   for i = 1, lists do
     local kind = redis.call('TYPE', KEYS[2 + i]).ok
     if kind ~= 'list' and kind ~= 'none' then return {'type', KEYS[2 + i], kind} end
   end
-  local marks = redis.call('HMGET', KEYS[2], unpack(ARGV, 4, 3 + count))
-  local newest, fresh, duplicates = {}, {}, {}
+  local entries, dues, messages, routes = 4, 4 + count, 4 + 2 * count, 4 + 3 * count
+  local marks = redis.call('HMGET', KEYS[2], unpack(ARGV, entries + 1, entries + count))
+  local sent, moves, newest, duplicates = {}, {}, {}, {}
+  local total = 0
   for i = 1, count do
-    local entry, due = ARGV[3 + i], ARGV[3 + count + i]
+    local entry, due = ARGV[entries + i], ARGV[dues + i]
     local mark = newest[entry] or marks[i]
     if mark and tonumber(due) <= tonumber(mark) then
       duplicates[#duplicates + 1] = i
     else
-      newest[entry] = due
-      fresh[#fresh + 1] = i
+      if repeats then newest[entry] = due end
+      total = total + 1
+      sent[total] = i
+      moves[2 * total - 1] = entry
+      moves[2 * total] = due
     end
   end
-  if #fresh == 0 then return duplicates end
-  local message, route = 3 + 2 * count, 3 + 3 * count
-  if #KEYS == 3 and lists == 1 and #fresh == count then
-    redis.call('LPUSH', KEYS[3], unpack(ARGV, message + 1, message + count))
+  if total == 0 then return duplicates end
+  if total == count and lists == 1 and #KEYS == 3 then
+    redis.call('LPUSH', KEYS[3], unpack(ARGV, messages + 1, messages + count))
   else
     local pushes = {}
-    for target = 1, #KEYS - 2 do pushes[target] = {} end
-    for _, i in ipairs(fresh) do
-      for number in string.gmatch(ARGV[route + i] or '1', '%d+') do
+    for target = 1, lists do pushes[target] = {} end
+    for _, i in ipairs(sent) do
+      for number in string.gmatch(ARGV[routes + i] or '1', '%d+') do
         local target = tonumber(number)
         if target > lists then
-          redis.call('PUBLISH', KEYS[2 + target], ARGV[message + i])
+          redis.call('PUBLISH', KEYS[2 + target], ARGV[messages + i])
         else
           local push = pushes[target]
-          push[#push + 1] = ARGV[message + i]
+          push[#push + 1] = ARGV[messages + i]
         end
       end
     end
     for target = 1, lists do
       if #pushes[target] > 0 then redis.call('LPUSH', KEYS[2 + target], unpack(pushes[target])) end
     end
-  end
-  local moves = {}
-  for entry, due in pairs(newest) do
-    moves[#moves + 1] = entry
-    moves[#moves + 1] = due
   end
   redis.call('HSET', KEYS[2], unpack(moves))
   return duplicates

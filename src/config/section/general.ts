@@ -1,5 +1,5 @@
 // Settings that belong to no one part: time, and which modules and contents are welcome.
-import { z } from "zod";
+import type { z } from "zod";
 import { flag, words, zone } from "./value.ts";
 
 export const general = {

@@ -1,5 +1,5 @@
 // Settings of workers, of the events they send and of the remote control they obey.
-import { z } from "zod";
+import type { z } from "zod";
 import { count, flag, optionalCount, optionalFlag, optionalText, seconds, text } from "./value.ts";
 
 export const worker = {

@@ -24,6 +24,7 @@ def note(request, args, kwargs):
         "expires": request.expires,
         "retries": request.retries,
         "headers": dict(request.headers or {}),
+        "tenant": getattr(request, "x-tenant", None),
         "delivery_info": dict(request.delivery_info or {}),
         "correlation_id": request.correlation_id,
         "periodic_task_name": getattr(request, "periodic_task_name", None),

@@ -24,11 +24,12 @@ console.table(rows);
 async function burst(count: number): Promise<Record<string, string | number>> {
   await using redis = await startRedis();
   const folder = await mkdtemp(join(tmpdir(), "lovage-bench-"));
-  // One instant for all, far enough ahead for beat to have started and to be idle again.
-  const dueAt = Math.ceil((Date.now() + 15_000 + count / 5 + leadMs) / 1000) * 1000;
-  const at = new Date(dueAt).toISOString();
+  // The first full minute that leaves beat time to start and to be idle again.
+  const dueAt = Math.ceil((Date.now() + 3000 + count / 5 + leadMs) / 60_000) * 60_000;
+  const minute = new Date(dueAt);
+  const crontab = `${minute.getUTCMinutes()} ${minute.getUTCHours()} * * *`;
   const entry = (index: number): string =>
-    `  entry-${index}: {task: proj.add, schedule: {at: "${at}"}, args: [${index}, 2]}`;
+    `  entry-${index}: {task: proj.add, schedule: "${crontab}", args: [${index}, 2]}`;
   const entries = Array.from({ length: count }, (_, index) => entry(index));
   await writeFile(join(folder, "burst.yaml"), `entries:\n${entries.join("\n")}\n`);
   const startedAt = Date.now();
@@ -36,7 +37,7 @@ async function burst(count: number): Promise<Record<string, string | number>> {
     ["-b", redis.url, "--schedules", "burst.yaml", "-s", "record", "-l", "INFO"],
     folder,
   );
-  await beat.saw(/leads|started|ready/i, 120_000);
+  await beat.saw("leading scope", 120_000);
   const startMs = Date.now() - startedAt;
   if (Date.now() > dueAt - 500) throw new Error(`beat took ${startMs} ms to start: too late for the burst`);
   const cpuBefore = cpuMs(beat.pid);

@@ -152,6 +152,7 @@ export class Beat implements Service {
 
   async #loseLease(reason: string): Promise<void> {
     const { emit, clock, scope } = this.#options;
+    this.#lease = null;
     emit({ type: "beat-lost-lease", scope, reason });
     await clock.sleep(lostPauseMs, this.#stopping.signal);
   }

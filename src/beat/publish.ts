@@ -42,11 +42,14 @@ export interface PublisherOptions {
 
 const retry: BackoffOptions = { firstMs: 50, mostMs: 5000 };
 const batchSize = 500;
+/** Of a burst, the first messages leave before those behind them are made. */
+const firstBatchSize = 50;
 
 export class Publisher {
   readonly #options: PublisherOptions;
   #waiting: Occurrence[] = [];
   #batch: readonly Dispatch[] = [];
+  #isIdle = true;
   #ring: () => void = () => undefined;
 
   constructor(options: PublisherOptions) {
@@ -131,7 +134,9 @@ export class Publisher {
     if (this.#batch.length > 0) return;
     const now = this.#options.clock.now();
     const batch: Dispatch[] = [];
-    for (const occurrence of this.#waiting.splice(0, batchSize)) {
+    const size = this.#isIdle ? firstBatchSize : batchSize;
+    this.#isIdle = false;
+    for (const occurrence of this.#waiting.splice(0, size)) {
       const made = this.#dispatch(occurrence, now);
       if ("envelope" in made) batch.push(made);
       else refusals.push(made);
@@ -170,6 +175,7 @@ export class Publisher {
   }
 
   async #idle(signal: AbortSignal): Promise<void> {
+    this.#isIdle = true;
     if (signal.aborted || this.unsent > 0) return;
     await new Promise<void>((resolve) => {
       this.#ring = () => {

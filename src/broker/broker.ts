@@ -13,7 +13,8 @@ export interface Broker {
    * Publishes the batch in order. With a guard, each message and its mark are one atomic step: an envelope that is not
    * newer than its mark is a `duplicate` and is not sent; the rest are sent and their marks move. A term that is over
    * stops the batch ({@link StaleTermError}): what went before it has its marks. When this rejects with any other error
-   * the outcome is unknown, and the same batch may be published again under the same guard without harm.
+   * the outcome is unknown, and the same batch may be published again under the same guard without harm. One guarded
+   * batch at a time: a later one that overtakes a failed one makes its occurrences duplicates.
    *
    * @throws UndeliverableError for messages that no queue would get: take them out and publish the rest again
    */

@@ -1,4 +1,5 @@
 // Large batches in bearable pieces: several on their way at a time, answered as one.
+import { setImmediate } from "node:timers/promises";
 
 /** Sends the items in order, at most `width` unanswered at a time. The first failure stops the rest and is the answer. */
 export async function sendInOrder<Item, Answer>(
@@ -7,14 +8,17 @@ export async function sendInOrder<Item, Answer>(
   send: (item: Item) => Promise<Answer>,
 ): Promise<readonly Answer[]> {
   const answers: Promise<Answer>[] = [];
+  let failed = false;
   for (const item of items) {
-    const oldest = answers[answers.length - width];
-    if (oldest !== undefined) await oldest;
+    await answers[answers.length - width];
+    if (failed) break;
     const answer = send(item);
-    // The failure is seen where it is awaited; those after it must not become unhandled rejections.
-    answer.catch(() => undefined);
+    answer.catch(() => {
+      failed = true;
+    });
     answers.push(answer);
-    await new Promise((resolve) => setImmediate(resolve));
+    // Lets the socket take what was written, so that the other side works while the next item is prepared.
+    await setImmediate();
   }
   return Promise.all(answers);
 }

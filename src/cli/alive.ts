@@ -3,7 +3,8 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Beat } from "../beat/beat.ts";
-import type { Clock, Instant } from "../clock.ts";
+import { type Instant, systemClock } from "../clock.ts";
+import type { EventStream } from "../event.ts";
 
 export interface Alive {
   readonly pid: number;
@@ -17,13 +18,13 @@ export interface Alive {
 
 export const aliveEveryMs = 2000;
 
-/** Writes until the returned function is called; that also removes the file. */
-export function keepAlive(record: string, beat: Beat, clock: Clock): () => void {
+/** Writes, at once where leading begins or ends, until the returned function is called; that also removes the file. */
+export function keepAlive(record: string, beat: Beat, events: EventStream): () => void {
   if (record === ":memory:") return () => undefined;
   const path = alivePath(record);
   const write = (): void => {
     try {
-      const alive: Alive = { pid: process.pid, host: hostname(), ...beat.condition(clock.now()) };
+      const alive: Alive = { pid: process.pid, host: hostname(), ...beat.condition(systemClock.now()) };
       writeFileSync(`${path}.new`, JSON.stringify(alive));
       renameSync(`${path}.new`, path);
     } catch {
@@ -32,8 +33,12 @@ export function keepAlive(record: string, beat: Beat, clock: Clock): () => void 
   };
   write();
   const timer = setInterval(write, aliveEveryMs);
+  const unsubscribe = events.subscribe((event) => {
+    if (event.type === "beat-started" || event.type === "beat-lost-lease") write();
+  });
   return () => {
     clearInterval(timer);
+    unsubscribe();
     rmSync(path, { force: true });
   };
 }

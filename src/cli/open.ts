@@ -3,6 +3,9 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { App } from "../app/app.ts";
 import { findApp } from "../app/find.ts";
+import { createBeatEnvelope } from "../beat/envelope.ts";
+import { rehearse } from "../beat/rehearse.ts";
+import { systemClock } from "../clock.ts";
 import { ConfigError, LovageError, messageOf, type Problem } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { type LoadedSchedules, loadScheduleFiles } from "../schedule/files.ts";
@@ -20,8 +23,6 @@ export interface Project extends OpenedApp {
   readonly entries: readonly Entry[];
   /** The schedule files that were read. */
   readonly files: readonly string[];
-  /** Files and folders to read again when they change. */
-  readonly watched: readonly string[];
   /** Reads the schedule files again; the code stays as it was imported. */
   readonly reread: () => Promise<readonly Entry[]>;
 }
@@ -39,22 +40,36 @@ export async function openApp(options: CommonOptions): Promise<OpenedApp> {
   return { app, file: found?.file };
 }
 
-/** Collects the mistakes of code and files together, and throws them as one. */
-export async function openProject(options: ScheduleOptions): Promise<Project> {
+/**
+ * Collects the mistakes of code and files together, and throws them as one.
+ *
+ * @param beforeReading called with the files and folders of the schedule, before they are read
+ */
+export async function openProject(
+  options: ScheduleOptions,
+  beforeReading: (paths: readonly string[]) => Promise<void> = async () => {},
+): Promise<Project> {
   const { app, file } = await openApp(options);
-  const watched = schedulePaths(options, file);
+  const paths = schedulePaths(options, file);
+  await beforeReading(paths);
   const defaults = {
     timezone: app.conf.timezone,
     missedWithinMs: app.conf.beatCronStartingDeadline === null ? null : app.conf.beatCronStartingDeadline * 1000,
   };
-  const read = (): Promise<LoadedSchedules> => loadScheduleFiles(watched, defaults);
+  const read = (): Promise<LoadedSchedules> => loadScheduleFiles(paths, defaults);
   const problems: Problem[] = [];
   const code = await collect(async () => app.entries(), problems);
   const loaded = await collect(read, problems);
   if (code === undefined || loaded === undefined) throw new ConfigError(problems);
-  const reread = async (): Promise<readonly Entry[]> => mergeEntries(code, (await read()).entries);
-  const entries = mergeEntries(code, loaded.entries);
-  return { app, file, scope: options.scope ?? app.name, entries, files: loaded.files, watched, reread };
+  const scope = options.scope ?? app.name;
+  const complete = async (files: readonly Entry[]): Promise<readonly Entry[]> => {
+    const merged = mergeEntries(code, files);
+    const wrong = await rehearse(merged, createBeatEnvelope(app, scope), systemClock.now());
+    if (wrong.length > 0) throw new ConfigError(wrong);
+    return merged;
+  };
+  const reread = async (): Promise<readonly Entry[]> => complete((await read()).entries);
+  return { app, file, scope, entries: await complete(loaded.entries), files: loaded.files, reread };
 }
 
 /** A path as a user would write it. */

@@ -9,7 +9,7 @@ import { openBroker } from "../broker/open.ts";
 import { systemClock } from "../clock.ts";
 import { LovageError, messageOf } from "../error.ts";
 import { EventStream } from "../event.ts";
-import { createLogger, type LogFormat, logEvents } from "../log.ts";
+import { createLogger, type LoggerOptions, logEvents } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { keepAlive } from "./alive.ts";
 import { banner } from "./banner.ts";
@@ -19,7 +19,6 @@ import { openRecord, recordPath } from "./record.ts";
 
 interface Assembly {
   readonly beat: Beat;
-  readonly reloader: Reloader;
   readonly broker: Broker;
   readonly store: Store;
 }
@@ -30,26 +29,24 @@ const closeMs = 150;
 
 export async function runBeat(options: BeatCommandOptions): Promise<number> {
   const events = new EventStream();
-  logEvents(
-    events,
-    createLogger({ level: options.loglevel, file: options.logfile, format: logFormat(options), color: options.color }),
-  );
-  const project = await openProject(options);
-  const assembly = await assemble(project, options, events);
+  logEvents(events, createLogger(loggerOptions(options)));
+  const reloader = new Reloader({ emit: events.emit, poll: options.watchPoll === true });
+  const project = await openProject(options, (paths) => reloader.watch(paths));
+  const { beat, broker, store } = await assemble(project, options, events);
   const removePidfile = writePidfile(options.pidfile);
-  const endAlive = keepAlive(assembly.store.location, assembly.beat, systemClock);
-  const signal = nextSignal(() => void assembly.reloader.reload());
-  await assembly.beat.start();
-  await assembly.reloader.start();
+  const signal = nextSignal(() => void reloader.reload());
+  await beat.start();
+  const endAlive = keepAlive(store.location, beat, events);
+  reloader.connect({ reread: project.reread, apply: (entries) => beat.reload(entries) });
   events.emit({ type: "beat-stopping", reason: await signal });
-  await stop(assembly);
+  await stop({ beat, reloader, broker, store });
   endAlive();
   removePidfile();
   return 0;
 }
 
 async function assemble(project: Project, options: BeatCommandOptions, events: EventStream): Promise<Assembly> {
-  const { app, scope, entries, watched, reread } = project;
+  const { app, scope, entries } = project;
   const tools = { emit: events.emit, clock: systemClock };
   const maxIntervalMs = maxInterval(options, project);
   const store = await openRecord(recordPath(options, app.conf), options.scheduler, tools);
@@ -61,22 +58,23 @@ async function assemble(project: Project, options: BeatCommandOptions, events: E
   const createEnvelope = createBeatEnvelope(app, scope);
   const label = `${hostname()}:${process.pid}`;
   const beat = new Beat({ ...tools, scope, entries, broker, store, createEnvelope, label, maxIntervalMs });
-  const apply = (changed: Project["entries"]): Promise<void> => beat.reload(changed);
-  const reloader = new Reloader({ paths: watched, reread, apply, emit: events.emit, poll: options.watchPoll === true });
-  return { beat, reloader, broker, store };
+  return { beat, broker, store };
 }
 
 /** In order: nothing new comes in, what is under way is settled, then the doors are closed. */
-async function stop({ beat, reloader, broker, store }: Assembly): Promise<void> {
+async function stop({ beat, reloader, broker, store }: Assembly & { reloader: Reloader }): Promise<void> {
   const reloaderStopped = reloader.stop();
   await beat.stop();
   const closed = Promise.allSettled([reloaderStopped, broker.close(), store.close()]);
   await Promise.race([closed, systemClock.sleep(closeMs)]);
 }
 
-function logFormat({ logFormat: format }: BeatCommandOptions): LogFormat {
-  if (format === "text" || format === "json") return format;
-  throw new LovageError("usage", `--log-format ${format} is neither text nor json`);
+function loggerOptions(options: BeatCommandOptions): LoggerOptions {
+  const { loglevel: level, logfile: file, logFormat: format, color } = options;
+  if (format !== "text" && format !== "json") {
+    throw new LovageError("usage", `--log-format ${format} is neither text nor json`);
+  }
+  return { level, file, format, color };
 }
 
 /** `--max-interval`, else the app's own setting; Celery's default of 0 means the scheduler's own. */

@@ -18,6 +18,7 @@ const renamed: ReadonlyMap<string, string> = new Map([
   ["CELERY_RESULT_DB_TABLENAMES", "databaseTableNames"],
   ["CELERY_RESULT_ENGINE_OPTIONS", "databaseEngineOptions"],
   ["CELERY_SEND_EVENTS", "workerSendTaskEvents"],
+  ["CELERY_SEND_TASK_SENT_EVENT", "taskSendSentEvent"],
   ["CELERY_TASK_RESULT_EXPIRES", "resultExpires"],
 ]);
 

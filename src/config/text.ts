@@ -18,7 +18,8 @@ const truths: ReadonlyMap<string, boolean> = new Map([
  */
 export function parseText(name: SettingName, text: string): unknown {
   const readings = readingsOf(text.trim(), isText(name, text));
-  return readings.find((reading) => !("problems" in checkSetting(name, reading))) ?? text;
+  const fitting = readings.find((reading) => !("problems" in checkSetting(name, reading)));
+  return fitting === undefined ? text : fitting;
 }
 
 /** Whether the setting keeps a text as it is; a list that accepts one word does not. */

@@ -70,7 +70,10 @@ function checkEntry(source: EntrySource, place: EntryPlace, defaults: DefaultsDa
   const at = ["entries", source.name];
   if (source.name === "") return { issues: [{ path: at, message: "an entry needs a name", isKey: true }] };
   const parsed = entrySchema.safeParse(source.value);
-  if (!parsed.success) return { issues: toIssues(parsed.error.issues, source.value, at) };
+  if (!parsed.success) {
+    const issues = toIssues(parsed.error.issues, source.value, at);
+    return { issues: [...issues, ...issuesOfRest(source, place, issues)] };
+  }
   const data = withDefaults(parsed.data, defaults);
   const built = buildEntry(data, place);
   if ("entry" in built) return { checked: { place, data }, entry: built.entry };
@@ -82,6 +85,19 @@ function checkEntry(source: EntrySource, place: EntryPlace, defaults: DefaultsDa
       path: isInherited(issue) ? ["defaults", ...issue.path] : [...at, ...issue.path],
     })),
   };
+}
+
+/** What is wrong with the keys whose shape is right, in an entry with others whose shape is not. */
+function issuesOfRest(source: EntrySource, place: EntryPlace, issues: readonly Issue[]): readonly Issue[] {
+  if (typeof source.value !== "object" || source.value === null) return [];
+  const broken = new Set(issues.map(({ path }) => path[2]));
+  const rest = Object.entries(source.value).filter(([key]) => !broken.has(key));
+  const parsed = entrySchema.safeParse({ task: "stand-in", schedule: 1, ...Object.fromEntries(rest) });
+  if (!parsed.success) return [];
+  const built = buildEntry(parsed.data, place);
+  return "entry" in built
+    ? []
+    : built.issues.map((issue) => ({ ...issue, path: ["entries", source.name, ...issue.path] }));
 }
 
 /** What an entry says itself counts, down to the single option; a zone within its schedule is its own word, too. */

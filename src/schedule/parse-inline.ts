@@ -8,8 +8,8 @@ export function readInline(text: string): unknown {
   const cursor: Cursor = { text, at: 0 };
   const value = readValue(cursor, blockWord);
   // A comment needs a space before it, which may have been taken along with the value.
-  const rest = text.slice(cursor.at).trimStart();
-  if (rest !== "" && !(rest.startsWith("#") && / #/.test(text.slice(cursor.at - 1)))) throw new NotPlain();
+  endPattern.lastIndex = cursor.at;
+  if (!endPattern.test(text)) throw new NotPlain();
   return value;
 }
 
@@ -28,6 +28,7 @@ interface Cursor {
 // What is left out of these (such as `#`, `&`, `!`, `|` and, inside brackets, the comma) has a meaning of its own.
 const blockWord = /[\w./+-](?:[\w./+@*,()=% -]|:(?=[\w/]))*/y;
 const flowWord = /[\w./+-](?:[\w./+@*()=% -]|:(?=[\w/]))*/y;
+const endPattern = / *(?:(?<= )#.*)?$/y;
 const quoted = /"([^"\\\t]*)"|'([^'\t]*)'(?!')/y;
 const flowKey = /(?:("[^"\\\t]*"|'[^'\t]*')|([A-Za-z_][\w./-]*)): +/y;
 

@@ -95,15 +95,17 @@ function readByFullParser(reader: Reader, line: KeyLine): unknown {
   }
   const document = parseDocument(reader.lines.slice(start, reader.index).join("\n"), {
     merge: true,
-    logLevel: "silent",
+    logLevel: "error",
   });
   if (document.errors.length > 0 || document.warnings.length > 0) throw new NotPlain();
   try {
     const map = document.toJS() as Readonly<Record<string, unknown>>;
-    return map[line.key];
+    const [name, ...others] = Object.keys(map);
+    if (name === line.key && others.length === 0) return map[name];
   } catch {
-    throw new NotPlain();
+    // An alias to elsewhere, which only the whole file can resolve.
   }
+  throw new NotPlain();
 }
 
 function belongsBelow(text: string, indent: number): boolean {

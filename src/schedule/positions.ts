@@ -23,7 +23,7 @@ const maxAliasCount = 1_000_000;
 export function readYaml(text: string, file: string): YamlSource {
   const lines = new LineCounter();
   // The duplicate check of the library takes a time that grows with the square of the entries; ours names both places.
-  const document = parseDocument(text, { lineCounter: lines, merge: true, uniqueKeys: false, logLevel: "silent" });
+  const document = parseDocument(text, { lineCounter: lines, merge: true, uniqueKeys: false, logLevel: "error" });
   const at = (offset: number): Position => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
@@ -92,7 +92,8 @@ function syntaxProblem(fault: YAMLError, text: string, place: Position & { reado
     const message = `a value that begins with ${value.charAt(0)} needs quotes`;
     return { message, hint: `write "${value.trim()}"`, file, line, column: before.length + 1 };
   }
-  const [message = ""] = fault.message.split(/:? at line \d+|\n/);
+  const [said = ""] = fault.message.split(/:? at line \d+|\n/);
+  const message = fault.code === "MULTIPLE_DOCS" ? "a second document begins here" : said;
   return { message, hint: syntaxHint(fault, message), file, line, column };
 }
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { Redis, type RedisOptions } from "ioredis";
 import { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
-import { cannotReach, commandFailure, isReply } from "./failure.ts";
+import { cannotReach, commandFailure, isNoScript, isReply } from "./failure.ts";
 import type { RedisTransport } from "./transport.ts";
 import type { RedisAddress } from "./url.ts";
 
@@ -18,7 +18,7 @@ export interface ConnectionOptions {
 
 export class RedisConnection {
   readonly url: string;
-  /** What was declared on the present connection; a new one starts over, since Redis may have forgotten it. */
+  /** What was declared or loaded on the present connection; a new one starts over, since Redis may have forgotten it. */
   readonly declared = new Set<string>();
   readonly #client: Redis;
   readonly #emit: Emit;
@@ -57,6 +57,7 @@ export class RedisConnection {
     } catch (error) {
       // A master that was demoted stays connected: only a new connection finds the new one.
       if (isReply(error) && error.message.startsWith("READONLY")) this.#leave();
+      if (isNoScript(error)) this.declared.clear();
       throw commandFailure(this.url, error);
     }
   }
@@ -113,7 +114,8 @@ export class RedisConnection {
     this.declared.clear();
     if (!this.#connected) return;
     this.#connected = false;
-    const reason = this.#closed ? "closed" : (this.#problem?.message ?? "the connection was lost");
+    if (this.#closed) return;
+    const reason = this.#problem?.message ?? "the connection was lost";
     this.#emit({ type: "broker-disconnected", url: this.url, reason });
   }
 }

@@ -27,6 +27,11 @@ export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === "ReplyError";
 }
 
+/** True where Redis does not know the script that was called, and has done nothing. */
+export function isNoScript(error: unknown): boolean {
+  return isReply(error) && error.message.startsWith("NOSCRIPT");
+}
+
 type Explanation = readonly [reason: string, hint?: string];
 
 function explainConnect(text: string, code: unknown): Explanation {
@@ -45,26 +50,23 @@ function explainConnect(text: string, code: unknown): Explanation {
   return explainReply(text);
 }
 
+// By the first word of Redis' error.
+const replies: Readonly<Record<string, Explanation>> = {
+  NOAUTH: ["it wants a password", "write it in the broker URL: redis://:password@host:6379/0"],
+  WRONGPASS: ["user name or password is wrong", "check them in the broker URL; special characters are written %XX"],
+  OOM: ["it is out of memory (maxmemory)", "give it more, and keep maxmemory-policy at noeviction for a broker"],
+  MISCONF: ["it cannot save to its disk and takes no writes", "see redis-server's log"],
+  READONLY: ["it is a read-only replica", "connect to the master, or through sentinel://"],
+  NOSCRIPT: ["it no longer knows our script (SCRIPT FLUSH)", "it is loaded again with the next try"],
+  LOADING: ["it is still loading its data"],
+};
+
 function explainReply(text: string): Explanation {
-  switch (text.split(" ", 1)[0] ?? "") {
-    case "NOAUTH":
-      return ["it wants a password", "write it in the broker URL: redis://:password@host:6379/0"];
-    case "WRONGPASS":
-      return ["user name or password is wrong", "check them in the broker URL; special characters are written %XX"];
-    case "NOPERM":
-      return [text, "the user needs the commands and keys of Celery, and lovage:*"];
-    case "OOM":
-      return ["it is out of memory (maxmemory)", "give it more, and keep maxmemory-policy at noeviction for a broker"];
-    case "MISCONF":
-      return ["it cannot save to its disk and takes no writes", "see redis-server's log"];
-    case "READONLY":
-      return ["it is a read-only replica", "connect to the master, or through sentinel://"];
-    case "LOADING":
-      return ["it is still loading its data"];
-    default:
-      if (text.includes("DB index is out of range")) {
-        return ["it has no such database", "the path of the URL is the database, 0 to 15 unless configured otherwise"];
-      }
-      return [text.replace(/^ERR /, "")];
+  const known = replies[text.split(" ", 1)[0] ?? ""];
+  if (known !== undefined) return known;
+  if (text.startsWith("NOPERM")) return [text, "the user needs the commands and keys of Celery, and lovage:*"];
+  if (text.includes("DB index is out of range")) {
+    return ["it has no such database", "the path of the URL is the database, 0 to 15 unless configured otherwise"];
   }
+  return [text.replace(/^ERR /, "")];
 }

@@ -55,13 +55,17 @@ export function scriptCall(chunk: Chunk, marks: readonly Mark[], term: number): 
   const { lists, channels } = chunk.targets;
   const targets = [...lists, ...channels];
   const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
-  const repeats = new Set(own.map((mark) => mark.entry)).size < own.length;
-  const args = [String(term), String(own.length), String(lists.length), repeats ? "1" : "0"];
+  const args = [String(term), String(own.length), String(lists.length), hasRepeats(own) ? "1" : "0"];
   for (const mark of own) args.push(mark.entry);
   for (const mark of own) args.push(String(mark.dueAt));
   args.push(...chunk.messages);
   if (targets.length > 1) args.push(...numberRoutes(chunk.targets.routes, targets));
   return { targets, args };
+}
+
+/** Whether an entry comes more than once. */
+export function hasRepeats(marks: readonly Mark[]): boolean {
+  return new Set(marks.map((mark) => mark.entry)).size < marks.length;
 }
 
 /** For each list its messages in order, for each channel its own. */

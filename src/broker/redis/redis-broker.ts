@@ -11,8 +11,16 @@ import { maskUrl } from "../url.ts";
 import { sendBulk } from "./bulk.ts";
 import { RedisConnection } from "./connection.ts";
 import { RedisLeases } from "./leases.ts";
-import { type Chunk, chunkBatch, createTargets, groupByTarget, scriptCall, type Target } from "./publish.ts";
-import { publishScript, runScript, scopeKeys } from "./scripts.ts";
+import {
+  type Chunk,
+  chunkBatch,
+  createTargets,
+  groupByTarget,
+  hasRepeats,
+  scriptCall,
+  type Target,
+} from "./publish.ts";
+import { callScript, publishScript, scopeKeys } from "./scripts.ts";
 import { readTransport } from "./transport.ts";
 import { parseRedisUrl } from "./url.ts";
 
@@ -49,9 +57,12 @@ export class RedisBroker implements Broker {
     const route = createRoute(await this.#bindings(batch));
     const targetsOf = createTargets(route, this.#prefix, this.#db);
     checkDeliverable(batch, (envelope) => targetsOf(envelope).length > 0);
-    const send = guard === undefined ? this.#push : (chunk: Chunk) => this.#pushGuarded(chunk, batch, guard);
-    const outcomes = await sendInOrder(chunkBatch(batch, targetsOf), chunksInFlight, send);
-    return outcomes.flat();
+    const chunks = chunkBatch(batch, targetsOf);
+    if (guard === undefined) return (await sendInOrder(chunks, chunksInFlight, this.#push)).flat();
+    await this.#loadScript();
+    // Redis may refuse a chunk and take the next. That must not move the mark of an entry past what was refused.
+    const width = hasRepeats(guard.marks) ? 1 : chunksInFlight;
+    return (await sendInOrder(chunks, width, (chunk) => this.#pushGuarded(chunk, batch, guard))).flat();
   }
 
   async depth(queue: string): Promise<number> {
@@ -76,6 +87,16 @@ export class RedisBroker implements Broker {
       const missing = members.filter((pair) => !declared.has(pair.join()));
       await Promise.all(missing.map(([key, member]) => client.sadd(key, member)));
       for (const pair of missing) declared.add(pair.join());
+    });
+  }
+
+  /** Ahead of the chunks: were it missing, a chunk that brings it along could overtake others already on their way. */
+  async #loadScript(): Promise<void> {
+    await this.#connection.run(async (client) => {
+      const { declared } = this.#connection;
+      if (declared.has(publishScript.sha)) return;
+      await client.script("LOAD", publishScript.text);
+      declared.add(publishScript.sha);
     });
   }
 
@@ -108,7 +129,7 @@ export class RedisBroker implements Broker {
     const { targets, args } = scriptCall(chunk, guard.marks, guard.term);
     const keys = scopeKeys(this.#prefix, guard.scope);
     const reply = await this.#connection.run((client) =>
-      runScript(client, publishScript, [keys.term, keys.marks, ...targets], args),
+      callScript(client, publishScript, [keys.term, keys.marks, ...targets], args),
     );
     if (reply === "stale") throw new StaleTermError(guard.scope, guard.term);
     if (!Array.isArray(reply)) throw new LovageError("broker", `${this.url} gave an answer that is not understood`);

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import { sendBulk } from "./bulk.ts";
+import { isNoScript } from "./failure.ts";
 
 export interface Script {
   readonly text: string;
@@ -19,20 +20,29 @@ export function scopeKeys(prefix: string, scope: string): { term: string; lease:
   return { term: `${stem}:term`, lease: `${stem}:lease`, marks: `${stem}:marks` };
 }
 
-/** EVALSHA; the text itself only goes when Redis does not know it yet. */
+/** EVALSHA, for a script that was loaded. */
+export async function callScript(
+  client: Redis,
+  script: Script,
+  keys: readonly string[],
+  args: readonly string[],
+): Promise<unknown> {
+  return sendBulk(client, "evalsha", [script.sha, String(keys.length), ...keys, ...args]);
+}
+
+/** EVALSHA; the text itself goes when Redis does not know it yet. */
 export async function runScript(
   client: Redis,
   script: Script,
   keys: readonly string[],
   args: readonly string[],
 ): Promise<unknown> {
-  const rest = [String(keys.length), ...keys, ...args];
   try {
-    return await sendBulk(client, "evalsha", [script.sha, ...rest]);
+    return await callScript(client, script, keys, args);
   } catch (error) {
     // NOSCRIPT is an answer: nothing of it was done.
-    if (!(error instanceof Error && error.message.startsWith("NOSCRIPT"))) throw error;
-    return sendBulk(client, "eval", [script.text, ...rest]);
+    if (!isNoScript(error)) throw error;
+    return sendBulk(client, "eval", [script.text, String(keys.length), ...keys, ...args]);
   }
 }
 

@@ -69,7 +69,6 @@ export class SqliteBroker implements Broker {
     if (this.#closed) return;
     this.#closed = true;
     this.#file.close();
-    this.#emit({ type: "broker-disconnected", url: this.url, reason: "closed" });
   }
 
   #publishPart(part: readonly Envelope[], route: Route, guard: Guard | undefined): readonly PublishOutcome[] {

@@ -1,0 +1,27 @@
+// Makes every entry's message once, ahead of time: what is wrong with its arguments, options or route is said at the start or
+// by `beat check`, not when the task is due.
+import type { Instant } from "../clock.ts";
+import { LovageError, messageOf, type Problem } from "../error.ts";
+import type { Entry } from "../schedule/entry.ts";
+import type { CreateEnvelope } from "./envelope.ts";
+
+/** Entries between two turns of the event loop: a reload of a large file must not hold up what is due meanwhile. */
+const sliceSize = 500;
+
+export async function rehearse(
+  entries: readonly Entry[],
+  create: CreateEnvelope,
+  now: Instant,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const [index, entry] of entries.entries()) {
+    if (index % sliceSize === sliceSize - 1) await new Promise((resolve) => setImmediate(resolve));
+    try {
+      create({ entry, dueAt: now, nextDueAt: now, occasion: "scheduled" }, now);
+    } catch (error) {
+      const hint = error instanceof LovageError ? error.hint : undefined;
+      problems.push({ message: `${entry.source}: entry ${entry.name}: ${messageOf(error)}`, hint });
+    }
+  }
+  return problems;
+}

@@ -1,0 +1,138 @@
+import { chmod, mkdir, symlink, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { ConfigError, formatProblem } from "../../src/error.ts";
+import { loadScheduleFiles } from "../../src/schedule/files.ts";
+import type { LoadedSchedules, LoadOptions } from "../../src/schedule/files.ts";
+import { parseScheduleText } from "../../src/schedule/parse.ts";
+import { temporaryFolder } from "../helper/temporary-folder.ts";
+
+const defaults = { timezone: "UTC", missedWithinMs: null };
+const fixtures = fileURLToPath(new URL("../fixtures/schedules/folder", import.meta.url));
+const inThread = { threadFromBytes: 0 };
+
+const load = (paths: readonly string[], options?: LoadOptions): Promise<LoadedSchedules> =>
+  loadScheduleFiles(paths, defaults, options);
+
+async function mistakes(act: () => Promise<unknown>): Promise<readonly string[]> {
+  try {
+    await act();
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems.map(formatProblem);
+    throw error;
+  }
+  return [];
+}
+
+const entryText = (name: string): string => `entries:\n  ${name}: {task: t, schedule: 10}\n`;
+
+describe("loading schedule files", () => {
+  it("reads the YAML files of a folder in the order of their names, without hidden and other files", async () => {
+    const { entries, files } = await load([fixtures]);
+    expect(files).toEqual([`${fixtures}/lights.yml`, `${fixtures}/reports.yaml`]);
+    expect(entries.map(({ name }) => name)).toEqual([
+      "base",
+      "lights-off",
+      "new-year",
+      "add-every-10-seconds",
+      "monday-morning",
+      "year-end",
+    ]);
+    expect(entries[0]?.source).toBe(`${fixtures}/lights.yml:2:3`);
+  });
+
+  it("reads a file whose path is given, and each file once", async () => {
+    const { files } = await load([`${fixtures}/reports.yaml`, fixtures]);
+    expect(files).toEqual([`${fixtures}/reports.yaml`, `${fixtures}/lights.yml`]);
+  });
+
+  it("does not descend, and follows links as Kubernetes makes them", async () => {
+    await using folder = temporaryFolder();
+    await mkdir(folder.file("..v1"));
+    await mkdir(folder.file("sub.yaml"));
+    await writeFile(folder.file("..v1/jobs.yaml"), entryText("job"));
+    await symlink("..v1", folder.file("..data"));
+    await symlink("..data/jobs.yaml", folder.file("jobs.yaml"));
+    const { files } = await load([folder.path]);
+    expect(files).toEqual([folder.file("jobs.yaml")]);
+  });
+
+  it("reports a path that is not there, unless it need not be", async () => {
+    await using folder = temporaryFolder();
+    const missing = folder.file("schedules");
+    expect(await mistakes(() => load([missing]))).toEqual([
+      `${missing}: there is no such file or folder (check the path, or create it)`,
+    ]);
+    expect(await load([missing], { mayBeMissing: true })).toEqual({ entries: [], files: [] });
+  });
+
+  it.skipIf(process.getuid?.() === 0)("reports a file that may not be read, with the user", async () => {
+    await using folder = temporaryFolder();
+    await writeFile(folder.file("a.yaml"), entryText("a"));
+    await chmod(folder.file("a.yaml"), 0);
+    const [problem] = await mistakes(() => load([folder.path]));
+    expect(problem).toMatch(/a\.yaml: may not be read by user \d+/);
+  });
+
+  it("reports the mistakes of all files together", async () => {
+    await using folder = temporaryFolder();
+    await writeFile(folder.file("a.yaml"), "entries:\n  a: {task: t}\n");
+    await writeFile(folder.file("b.yaml"), "entries:\n  b: {schedule: 1}\n");
+    const found = await mistakes(() => load([folder.path, folder.file("c.yaml")]));
+    expect(found.map((line) => line.replace(folder.path, "").split(" ")[0])).toEqual([
+      "/c.yaml:",
+      "/a.yaml:2:3:",
+      "/b.yaml:2:3:",
+    ]);
+  });
+
+  it("reports a name in two files with both places", async () => {
+    await using folder = temporaryFolder();
+    await writeFile(folder.file("a.yaml"), entryText("job"));
+    await writeFile(folder.file("b.yaml"), entryText("job"));
+    expect(await mistakes(() => load([folder.path]))).toEqual([
+      `${folder.file("b.yaml")}:2:3: entry job is there twice: also at ${folder.file("a.yaml")}:2:3 (rename or remove one of them)`,
+    ]);
+  });
+});
+
+describe("a large schedule file", () => {
+  it("gives in another thread what it gives in this one", async () => {
+    const here = await load([fixtures]);
+    const there = await load([fixtures], inThread);
+    expect(JSON.stringify(there.entries)).toBe(JSON.stringify(here.entries));
+    expect(there.entries.every(Object.isFrozen)).toBe(true);
+  });
+
+  it("reports its mistakes at their places, too", async () => {
+    await using folder = temporaryFolder();
+    const file = folder.file("a.yaml");
+    await writeFile(file, "entries:\n  a: {task: t, schedule: 61 * * * *}\n");
+    expect(await mistakes(() => load([file], inThread))).toEqual([
+      `${file}:2:26: entries.a.schedule: minute: 61 is out of range (0-59)`,
+    ]);
+  });
+
+  it("leaves room for everything else while 20,000 entries are loaded", async () => {
+    await using folder = temporaryFolder();
+    const file = folder.file("big.yaml");
+    const lines = Array.from({ length: 20_000 }, (_, index) => {
+      return `  job-${index}:\n    task: proj.report\n    schedule: ${index % 60} ${index % 24} * * mon\n    args: [${index}]\n`;
+    });
+    const text = `timezone: Europe/Oslo\nentries:\n${lines.join("")}`;
+    await writeFile(file, text);
+    const startedAt = performance.now();
+    parseScheduleText(text, file, defaults);
+    const inOneGoMs = performance.now() - startedAt;
+    let longestMs = 0;
+    let last = performance.now();
+    const ticking = setInterval(() => {
+      longestMs = Math.max(longestMs, performance.now() - last);
+      last = performance.now();
+    }, 1);
+    const { entries } = await load([file]);
+    clearInterval(ticking);
+    expect(entries).toHaveLength(20_000);
+    expect(longestMs).toBeLessThan(inOneGoMs / 2);
+  });
+});

@@ -1,32 +1,37 @@
-// Finds names written twice in one map of a YAML file: of two entries with one name, the second would silently win.
+// Finds keys that YAML allows and we do not: one written twice, of which the second would silently win, and one that is
+// itself a map or list, as the braces of an unfilled template make it.
 import { isMap, isPair, isSeq } from "yaml";
 import type { Position } from "./positions-node.ts";
 import { keyText, startOf } from "./positions-node.ts";
 
-export interface DuplicateKey extends Position {
+export interface KeyProblem extends Position {
   readonly message: string;
   readonly hint: string;
 }
 
 /** `at` tells the position of an offset in the text. */
-export function findDuplicateKeys(root: unknown, at: (offset: number) => Position): readonly DuplicateKey[] {
-  const found: DuplicateKey[] = [];
+export function findKeyProblems(root: unknown, at: (offset: number) => Position): readonly KeyProblem[] {
+  const found: KeyProblem[] = [];
   const pending: unknown[] = [root];
   while (pending.length > 0) {
     const node = pending.pop();
     if (isSeq(node)) for (const item of node.items) pending.push(item);
     if (!isMap(node)) continue;
-    found.push(...duplicatesOf(node.items, at));
+    found.push(...problemsOf(node.items, at));
     for (const pair of node.items) pending.push(pair.value);
   }
   return found.sort((left, right) => left.line - right.line);
 }
 
-function duplicatesOf(items: readonly unknown[], at: (offset: number) => Position): readonly DuplicateKey[] {
+function problemsOf(items: readonly unknown[], at: (offset: number) => Position): readonly KeyProblem[] {
   const firsts = new Map<string, number>();
-  const found: DuplicateKey[] = [];
+  const found: KeyProblem[] = [];
   for (const pair of items) {
     if (!isPair(pair)) continue;
+    if (isMap(pair.key) || isSeq(pair.key)) {
+      found.push({ ...at(startOf(pair.key) ?? 0), ...notText });
+      continue;
+    }
     const name = keyText(pair.key);
     const offset = startOf(pair.key) ?? 0;
     const first = firsts.get(name);
@@ -35,6 +40,11 @@ function duplicatesOf(items: readonly unknown[], at: (offset: number) => Positio
   }
   return found;
 }
+
+const notText = {
+  message: "a key has to be text, not a map or a list",
+  hint: "put {{ … }} in quotes, or fill the template in first",
+};
 
 function describe(name: string, first: Position): { readonly message: string; readonly hint: string } {
   return {

@@ -30,7 +30,7 @@ export async function loadInThread(file: string, defaults: FileDefaults): Promis
     const entries: Entry[] = [];
     for (;;) {
       const slice = await ask(worker);
-      if (slice.length === 0) return entries;
+      if (slice.length === 0) return Object.freeze(entries);
       for (const { data, place } of slice) entries.push(build(data, place));
     }
   } finally {

@@ -1,6 +1,7 @@
 // Reads schedule files of the usual shape (maps by indentation, values on one line) some twenty times as fast as the full
 // YAML parser, which is asked about each entry that is written otherwise. Wherever it gives an answer, it is the same one.
 import { parseDocument } from "yaml";
+import { findKeyProblems } from "./duplicate.ts";
 import { NotPlain, readInline, readKey } from "./parse-inline.ts";
 
 export interface PlainFile {
@@ -97,7 +98,8 @@ function readByFullParser(reader: Reader, line: KeyLine): unknown {
     merge: true,
     logLevel: "error",
   });
-  if (document.errors.length > 0 || document.warnings.length > 0) throw new NotPlain();
+  const keyProblems = findKeyProblems(document.contents, () => nowhere);
+  if (document.errors.length + document.warnings.length + keyProblems.length > 0) throw new NotPlain();
   try {
     const map = document.toJS() as Readonly<Record<string, unknown>>;
     const [name, ...others] = Object.keys(map);
@@ -107,6 +109,8 @@ function readByFullParser(reader: Reader, line: KeyLine): unknown {
   }
   throw new NotPlain();
 }
+
+const nowhere = { line: 0, column: 0 };
 
 function belongsBelow(text: string, indent: number): boolean {
   return text.search(/[^ ]/) > indent || emptyPattern.test(text);

@@ -3,7 +3,7 @@ import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, vi
 import type { Alias, Document, Node, Pair, YAMLError, YAMLMap } from "yaml";
 import type { Problem } from "../error.ts";
 import { messageOf } from "../error.ts";
-import { findDuplicateKeys } from "./duplicate.ts";
+import { findKeyProblems } from "./duplicate.ts";
 import type { Position } from "./positions-node.ts";
 import { keyText, startOf } from "./positions-node.ts";
 import type { Issue } from "./schema-issues.ts";
@@ -31,7 +31,7 @@ export function readYaml(text: string, file: string): YamlSource {
   const faults = [...document.errors, ...document.warnings];
   const problems: Problem[] = [
     ...distinctByLine(faults.map((fault) => syntaxProblem(fault, text, { file, ...at(fault.pos[0]) }))),
-    ...findDuplicateKeys(document.contents, at).map((duplicate) => ({ file, ...duplicate })),
+    ...findKeyProblems(document.contents, at).map((problem) => ({ file, ...problem })),
   ];
   const read = toValue(document);
   if ("fault" in read && problems.length === 0) problems.push({ file, message: read.fault, ...at(read.offset) });

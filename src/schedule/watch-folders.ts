@@ -47,11 +47,11 @@ export function watchFolders(
   return {
     renew: async () => {
       const wanted = await foldersOf(paths);
-      for (const [folder, { inode }] of [...watched]) if (wanted.get(folder) !== inode) close(folder);
+      for (const [folder, { inode }] of watched) if (wanted.get(folder) !== inode) close(folder);
       for (const [folder, inode] of wanted) if (!watched.has(folder)) open(folder, inode);
     },
     close: () => {
-      for (const folder of [...watched.keys()]) close(folder);
+      for (const folder of watched.keys()) close(folder);
     },
   };
 }

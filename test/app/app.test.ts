@@ -217,7 +217,7 @@ describe("periodic tasks", () => {
   it("are all checked, with every mistake at its place", async () => {
     const app = newApp();
     const beatSchedule: object = {
-      a: { task: "proj.a", schedule: "5 minutes" },
+      a: { task: "proj.a", schedule: "now and then" },
       b: { task: "proj.b", schedule: 5, jiter: 1 },
     };
     app.conf.update({ beatSchedule: beatSchedule as never });
@@ -330,7 +330,9 @@ describe("calls", () => {
   });
 
   it("keep trying to open the broker by the publish retry policy, then say why not", async () => {
-    const app = new App("proj", { broker: "sqlite:////proc/no/such/place.sqlite" });
+    await using folder = temporaryFolder();
+    writeFileSync(folder.file("not-a-folder"), "");
+    const app = new App("proj", { broker: `sqlite:///${folder.file("not-a-folder")}/broker.sqlite` });
     const retryPolicy = { maxRetries: 1, intervalStart: 0, intervalStep: 0, intervalMax: 0 };
     await expect(app.sendTask("t", [], {}, { retryPolicy })).rejects.toMatchObject({ code: "broker" });
   });

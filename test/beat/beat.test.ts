@@ -120,7 +120,7 @@ describe("a beat that runs", () => {
     expect(
       eventsOf("occurrences-missed")
         .map((event) => [event.entry, event.reason])
-        .sort(),
+        .sort(([left = ""], [right = ""]) => left.localeCompare(right)),
     ).toEqual([
       ["a", "no queue is bound"],
       ["b", "args[0] is a function"],

@@ -9,7 +9,9 @@ import {
   snakeCase,
   unknownSetting,
 } from "../../src/config/settings.ts";
-import celerySettings from "./celery-settings.json" with { type: "json" };
+import celery from "./celery-settings.json" with { type: "json" };
+
+const celerySettings = celery as Readonly<Record<string, { readonly default?: unknown }>>;
 
 /** Where our defaults are not Celery's, on purpose. */
 const ownDefaults: ReadonlySet<string> = new Set([
@@ -33,7 +35,7 @@ describe("the settings", () => {
   });
 
   it("have Celery's defaults, but for those that are named here", () => {
-    for (const [name, { default: expected }] of Object.entries<{ default?: unknown }>(celerySettings)) {
+    for (const [name, { default: expected }] of Object.entries(celerySettings)) {
       const canonical = canonicalName(name);
       if (canonical === null || !isSettingName(canonical) || ownDefaults.has(canonical)) continue;
       expect(defaultOf(canonical), name).toEqual(

@@ -45,7 +45,9 @@ export async function runBeat(
     what: `beat ${args.join(" ")} to end`,
     timeoutMs: 60_000,
     detail: program.output,
-  }).finally(() => program.stop());
+  }).finally(async () => {
+    await program.stop();
+  });
   return { exitCode, output: program.output() };
 }
 

@@ -59,7 +59,7 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))(
   () => {
     it("work together: arguments, eta, expiry, priority, queue, routes and headers arrive as they were meant", async () => {
       await using redis = await startRedis();
-      await using folder = await temporaryFolder();
+      await using folder = temporaryFolder();
       await linkPackage(folder.path);
       await writeFiles(folder.path, { "proj.ts": project, "schedules/all.yaml": files });
       const output = folder.file("runs.jsonl");

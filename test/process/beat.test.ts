@@ -37,7 +37,7 @@ const quiet = ["-q", "-s", "beat-record"];
 
 describe("beat from YAML files alone", () => {
   it("starts on the embedded default, says so on its banner, and stops cleanly within a second of SIGTERM", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using beat = await startBeat([], folder.path);
     await beat.saw("Sending due task tick (proj.t)");
@@ -52,7 +52,7 @@ describe("beat from YAML files alone", () => {
   });
 
   it("tells every mistake at file:line:column with a hint, exits with 1, and shows no stack trace", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, {
       "schedules/bad.yaml": [
         "entries:",
@@ -99,7 +99,7 @@ describe("beat from YAML files alone", () => {
     [["next", "tock"], /tick/],
     [["next", "--from", "yesterday"], /ISO 8601/],
   ])("answers beat %j with one clear line and a non-zero exit code", async (args, expected) => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await linkPackage(folder.path);
     await writeFiles(folder.path, {
       "schedules/a.yaml": everySecond("tick"),
@@ -118,7 +118,7 @@ describe("beat from YAML files alone", () => {
   });
 
   it("refuses a second beat on one beat-record, naming the first, and leaves the first alone", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using first = await startBeat([], folder.path);
     await first.saw("Sending due task");
@@ -129,7 +129,7 @@ describe("beat from YAML files alone", () => {
   });
 
   it("moves a corrupt beat-record aside, loudly, and sends nothing again", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": "entries:\n  yearly: {task: t, schedule: 0 0 1 1 *}\n" });
     await writeFile(
       folder.file("beat-record"),
@@ -142,7 +142,7 @@ describe("beat from YAML files alone", () => {
   });
 
   it("tells by `beat status` whether it is at work, for health checks", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     expect((await runBeat(["status"], folder.path)).exitCode).toBe(1);
     await using beat = await startBeat(["-q"], folder.path);
@@ -162,7 +162,7 @@ describe("beat and edited schedule files", () => {
     files: Record<string, string>,
     args: string[] = [],
   ): Promise<void> {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, files);
     await using beat = await startBeat([...quiet, ...args], folder.path);
     await beat.saw("Sending due task before");
@@ -191,7 +191,7 @@ describe("beat and edited schedule files", () => {
     ));
 
   it("takes over a ConfigMap's symlink swap", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     const config = folder.file("schedules");
     await mkdir(config);
     const publish = async (version: string, name: string): Promise<void> => {
@@ -218,7 +218,7 @@ describe("beat and edited schedule files", () => {
     ));
 
   it("reads again on SIGHUP", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using beat = await startBeat(quiet, folder.path);
     await beat.saw("Sending due task tick");
@@ -229,7 +229,7 @@ describe("beat and edited schedule files", () => {
   });
 
   it("keeps the old schedule when the new one has a mistake, and says where it is", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using beat = await startBeat(quiet, folder.path);
     await beat.saw("Sending due task tick");
@@ -246,8 +246,8 @@ describe("beat and edited schedule files", () => {
 
 describe.skipIf(!requireService("redis"))("beat on Redis", () => {
   it("loses nothing and repeats nothing while Redis is down for seconds, and is loud about it", async () => {
-    await using folder = await temporaryFolder();
-    await using data = await temporaryFolder();
+    await using folder = temporaryFolder();
+    await using data = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     const persistent = { dir: data.path, args: ["--appendonly", "yes", "--appendfsync", "always"] };
     const first = await startRedis(persistent);
@@ -272,7 +272,7 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
   });
 
   it("goes on where it was when Redis comes back empty", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     const first = await startRedis();
     await using beat = await startBeat([...quiet, "-b", first.url], folder.path);
@@ -298,7 +298,7 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
   });
 
   it.each(["stopped", "frozen"])("starts, and stops within a second, while Redis is %s", async (state) => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using redis = await startRedis();
     await using beat = await startBeat([...quiet, "-b", redis.url], folder.path);
@@ -314,7 +314,7 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
   });
 
   it("starts before Redis does, and sends once it is there", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     const placeholder = await startRedis();
     await placeholder.stop();
@@ -327,8 +327,8 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
 
   it("is one of two: the other stands by with a record of its own, and takes over at once on a clean stop", async () => {
     await using redis = await startRedis();
-    await using one = await temporaryFolder();
-    await using two = await temporaryFolder();
+    await using one = temporaryFolder();
+    await using two = temporaryFolder();
     for (const { path } of [one, two]) await writeFiles(path, { "schedules/a.yaml": everySecond("tick") });
     await using first = await startBeat([...quiet, "-b", redis.url], one.path);
     await first.saw("Sending due task");
@@ -344,8 +344,8 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
 
   it("fails over within the lease and a second when the leader is killed, repeating nothing", async () => {
     await using redis = await startRedis();
-    await using one = await temporaryFolder();
-    await using two = await temporaryFolder();
+    await using one = temporaryFolder();
+    await using two = temporaryFolder();
     const schedule = 'entries:\n  tick: {task: proj.t, schedule: "* * * * * *", missed: all}\n';
     for (const { path } of [one, two]) await writeFiles(path, { "schedules/a.yaml": schedule });
     await using first = await startBeat([...quiet, "-b", redis.url], one.path);
@@ -361,7 +361,7 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
 
   it("keeps its last runs over a restart, and makes up by the entry's policy", async () => {
     await using redis = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, {
       "schedules/a.yaml": [
         "entries:",
@@ -397,7 +397,7 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
 
   it("hides the broker's password wherever it names the broker", async () => {
     await using redis = await startRedis({ args: ["--requirepass", "s3cret"] });
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using right = await startBeat(["-b", redis.url.replace("redis://", "redis://:s3cret@")], folder.path);
     await right.saw("Sending due task");
@@ -411,7 +411,7 @@ describe.skipIf(!requireService("redis"))("beat on Redis", () => {
 
 describe("a log file and a pidfile", () => {
   it("are written where the options say", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/a.yaml": everySecond("tick") });
     await using beat = await startBeat(
       ["-f", "beat.log", "--pidfile", "beat.pid", "--log-format", "json"],

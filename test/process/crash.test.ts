@@ -84,7 +84,7 @@ function sentOf(text: string): Sent {
 describe.skipIf(!requireService("redis"))("beat killed at random instants on Redis", () => {
   it("sends nothing twice and loses nothing", async () => {
     await using redis = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/all.yaml": schedule() });
     const client = redis.client();
     await killAgainAndAgain(folder.path, ["-b", redis.url], () => client.llen("celery"));
@@ -95,7 +95,7 @@ describe.skipIf(!requireService("redis"))("beat killed at random instants on Red
 
 describe("beat killed at random instants on SQLite", () => {
   it("sends nothing twice and loses nothing", async () => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/all.yaml": schedule() });
     const file = folder.file(".lovage/broker.sqlite");
     const read = <Result>(sql: string): Result[] => {

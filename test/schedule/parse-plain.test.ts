@@ -11,7 +11,7 @@ function asObject(text: string): unknown {
 
 /** What the full parser says, in the same form; undefined for text it does not accept. */
 function byFullParser(text: string): unknown {
-  const document = parseDocument(text, { merge: true, uniqueKeys: true });
+  const document = parseDocument(text, { merge: true, uniqueKeys: true, logLevel: "error" });
   if (document.errors.length > 0 || document.warnings.length > 0) return undefined;
   const value = document.toJS() as Record<string, unknown> | null;
   return { ...value, entries: value?.["entries"] ?? {} };

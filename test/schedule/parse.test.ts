@@ -283,6 +283,11 @@ describe("a mistake in a file", () => {
     ],
     ["an anchor that is not there", "entries:\n  job: *nope", "2:8: there is no anchor &nope before *nope"],
     [
+      "a template that was not filled in",
+      `${job}    schedule: {{ every }}`,
+      "4:16: a key has to be text, not a map or a list (put {{ … }} in quotes, or fill the template in first)",
+    ],
+    [
       "two documents",
       "entries:\n---\nentries:",
       "2:1: a second document begins here (put each document in a file of its own)",

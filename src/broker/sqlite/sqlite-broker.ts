@@ -28,14 +28,12 @@ export class SqliteBroker implements Broker {
   readonly leases: SqliteLeases;
   readonly #file: BrokerFile;
   readonly #clock: Clock;
-  readonly #emit: Emit;
   #closed = false;
 
-  private constructor(url: string, file: BrokerFile, { clock, emit }: SqliteBrokerOptions) {
+  private constructor(url: string, file: BrokerFile, { clock }: SqliteBrokerOptions) {
     this.url = url;
     this.#file = file;
     this.#clock = clock;
-    this.#emit = emit;
     this.leases = new SqliteLeases(file, clock);
   }
 

@@ -11,8 +11,9 @@ export function camelOptions(options: object): TaskOptions {
 /** The later options win; what they leave undefined or null does not count. */
 export function mergeOptions(...layers: readonly TaskOptions[]): TaskOptions {
   const merged: Record<string, unknown> = {};
-  for (const layer of layers) {
-    for (const [name, value] of Object.entries(layer)) {
+  for (const layer of layers as readonly Readonly<Record<string, unknown>>[]) {
+    for (const name of Object.keys(layer)) {
+      const value = layer[name];
       if (value !== undefined && value !== null) merged[name] = value;
     }
   }

@@ -53,20 +53,27 @@ export interface RoutingSettings extends QueueSettings {
   readonly taskDefaultDeliveryMode: number;
 }
 
-export type Router = (call: RoutedCall) => Routed;
+export interface Router {
+  /** Whether calls of one task to one queue all go the same way: no function has a say. */
+  readonly isStatic: boolean;
+  /** @throws LovageError when a queue is not known or a function gives no route */
+  route(call: RoutedCall): Routed;
+}
 
 /** @throws ConfigError with every mistake in `taskRoutes` */
 export function createRouter(settings: RoutingSettings): Router {
-  const lookups = compileRoutes(settings.taskRoutes as TaskRoutes | null);
+  const routers = listRouters(settings.taskRoutes as TaskRoutes | null);
+  const lookups = compileRoutes(routers);
   const queues = createQueues(settings);
-  return (call) => {
-    const route = lookUp(lookups, call);
-    const options = route === null ? call.options : mergeRoute(route, call.options);
-    const destination = destinationOf(options, queues);
+  const route = (call: RoutedCall): Routed => {
+    const found = lookUp(lookups, call);
+    const options = found === null ? call.options : mergeRoute(found, call.options);
+    const destination = Object.freeze(destinationOf(options, queues));
     const queued = destination.queue === undefined ? undefined : queues.get(destination.queue).deliveryMode;
     const deliveryMode = options.deliveryMode ?? queued ?? settings.taskDefaultDeliveryMode;
     return { options: { ...options, deliveryMode }, destination };
   };
+  return { isStatic: !routers.some((router) => typeof router === "function"), route };
 }
 
 type Lookup = (call: RoutedCall) => TaskOptions | null;
@@ -117,10 +124,13 @@ function queueDestination(queue: Queue, { exchange = "", exchangeType, routingKe
 }
 
 /** Celery's three shapes, and a plain list of pairs. */
-function compileRoutes(routes: TaskRoutes | null): readonly Lookup[] {
+function listRouters(routes: TaskRoutes | null): readonly unknown[] {
   if (routes === null) return [];
+  return Array.isArray(routes) && !isPairs(routes) ? routes : [routes];
+}
+
+function compileRoutes(routers: readonly unknown[]): readonly Lookup[] {
   const problems: Problem[] = [];
-  const routers: readonly unknown[] = Array.isArray(routes) && !isPairs(routes) ? routes : [routes];
   const lookups = routers.map((router) => compileRouter(router, problems));
   if (problems.length > 0) throw new ConfigError(problems);
   return lookups;

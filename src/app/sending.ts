@@ -7,7 +7,7 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { createEnvelope, type TaskCall } from "../protocol/task.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
 import { mergeOptions } from "./options.ts";
-import { createRouter, type Router, type RoutingSettings } from "./routes.ts";
+import { createRouter, type Routed, type Router, type RoutingSettings } from "./routes.ts";
 import { publishOptions } from "./task-definition.ts";
 import type { Task } from "./task.ts";
 
@@ -19,21 +19,50 @@ const replyTo = randomUUID();
 
 /** @throws ConfigError when routes or queues are not in order */
 export function createEnvelopeMaker(configuration: Configuration): EnvelopeMaker {
-  const route = createRouter(routingSettings(configuration));
-  const defaults = defaultOptions(configuration);
+  const route = createRouteFinder(createRouter(routingSettings(configuration)), defaultOptions(configuration));
   const timezone = configuration.get("timezone");
   const origin = `gen${process.pid}@${hostname()}`;
   return (call, at, task) => {
-    const { options, destination } = routeCall(route, call, task);
-    const whole = { ...call, options: mergeOptions(defaults, options) };
-    return createEnvelope(whole, { now: at, origin, replyTo, timezone, destination, newId: randomUUID });
+    const { options, destination } = route(call, task);
+    const context = { now: at, origin, replyTo, timezone, destination, newId: randomUUID };
+    return createEnvelope({ task: call.task, args: call.args, kwargs: call.kwargs, options }, context);
   };
 }
 
-function routeCall(route: Router, call: TaskCall, task: Task | undefined) {
+type RouteFinder = (call: TaskCall, task: Task | undefined) => Routed;
+
+/** Beyond this many different ones the cache starts over: names of tasks may come from anywhere. */
+const cacheSize = 10_000;
+
+/**
+ * Calls of one task to one queue go the same way, and beat makes them by the ten thousand; so what they have in common
+ * is worked out once.
+ */
+function createRouteFinder(router: Router, defaults: TaskOptions): RouteFinder {
+  const known = new Map<string, Routed & { readonly task: Task | undefined }>();
+  return (call, task) => {
+    const { queue, exchange, exchangeType, routingKey } = call.options;
+    if (!router.isStatic || exchange !== undefined || exchangeType !== undefined || routingKey !== undefined) {
+      return routeCall(router, call, task, defaults);
+    }
+    const key = queue === undefined ? call.task : `${call.task}\0${queue}`;
+    let common = known.get(key);
+    if (common === undefined || common.task !== task) {
+      const options = queue === undefined ? {} : { queue };
+      common = { ...routeCall(router, { ...call, options }, task, defaults), task };
+      if (known.size >= cacheSize) known.clear();
+      known.set(key, common);
+    }
+    return { options: mergeOptions(common.options, call.options), destination: common.destination };
+  };
+}
+
+function routeCall(router: Router, call: TaskCall, task: Task | undefined, defaults: TaskOptions): Routed {
   const { task: name, args, kwargs } = call;
-  const options = task === undefined ? call.options : mergeOptions(publishOptions(task.options), call.options);
-  return route({ name, args, kwargs, options: mergeOptions(options), task });
+  const said =
+    task === undefined ? mergeOptions(call.options) : mergeOptions(publishOptions(task.options), call.options);
+  const { options, destination } = router.route({ name, args, kwargs, options: said, task });
+  return { options: mergeOptions(defaults, options), destination };
 }
 
 function routingSettings(configuration: Configuration): RoutingSettings {

@@ -285,6 +285,45 @@ describe("createEnvelope", () => {
     expect(properties.replyTo).toMatch(/^[0-9a-f-]{36}$/);
   });
 
+  it("gives each call of a task its own options and queue, however many came before", () => {
+    const app = newApp({ taskRoutes: { "proj.*": { queue: "routed", priority: 2 } } });
+    const make = (options: object) => {
+      const { destination, properties, headers } = app.createEnvelope(
+        { task: "proj.add", args: [], kwargs: {}, options },
+        0,
+      );
+      return [destination.routingKey, properties.priority, headers["shadow"], destination.exchange];
+    };
+    const calls = [
+      {},
+      { priority: 7 },
+      { queue: "q1", shadow: "s" },
+      { queue: "q1" },
+      { exchange: "ex", routingKey: "rk" },
+      {},
+    ];
+    expect(calls.map(make)).toEqual([
+      ["routed", 2, null, ""],
+      ["routed", 7, null, ""],
+      ["q1", 2, "s", ""],
+      ["q1", 2, null, ""],
+      ["rk", 2, null, "ex"],
+      ["routed", 2, null, ""],
+    ]);
+  });
+
+  it("minds a task that is registered later, and asks a route function about every call", () => {
+    const app = newApp();
+    const call = { task: "proj.late", args: [1], kwargs: {}, options: {} };
+    expect(app.createEnvelope(call, 0).destination.queue).toBe("celery");
+    app.task("proj.late", () => 1, { queue: "late" });
+    expect(app.createEnvelope(call, 0).destination.queue).toBe("late");
+    app.conf.taskRoutes = (_name, args) => `q${String(args[0])}`;
+    const other = { ...call, task: "other" };
+    expect(app.createEnvelope(other, 0).destination.queue).toBe("q1");
+    expect(app.createEnvelope({ ...other, args: [2] }, 0).destination.queue).toBe("q2");
+  });
+
   it("follows the settings when they change", () => {
     const app = newApp();
     const call = { task: "t", args: [], kwargs: {}, options: {} };

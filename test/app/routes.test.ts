@@ -16,7 +16,7 @@ const settings: RoutingSettings = {
 };
 
 function routed(more: Partial<RoutingSettings>, options: TaskOptions = {}, name = "proj.add") {
-  return createRouter({ ...settings, ...more })({ name, args: [1], kwargs: { x: 2 }, options });
+  return createRouter({ ...settings, ...more }).route({ name, args: [1], kwargs: { x: 2 }, options });
 }
 
 function destination(more: Partial<RoutingSettings>, options?: TaskOptions, name?: string): Destination {
@@ -158,6 +158,11 @@ describe("task routes", () => {
     expect(
       destination({ taskRoutes: { "proj.add": "q" } }, { exchange: "ex", routingKey: "rk" }).queue,
     ).toBeUndefined();
+  });
+
+  it("are the same for all calls of a task to a queue, unless a function has a say", () => {
+    expect(createRouter({ ...settings, taskRoutes: [{ "a.*": "q" }] }).isStatic).toBe(true);
+    expect(createRouter({ ...settings, taskRoutes: [{ "a.*": "q" }, () => null] }).isStatic).toBe(false);
   });
 
   it("are all checked, with each mistake in its place", () => {

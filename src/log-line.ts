@@ -28,7 +28,11 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
     level: "info",
     text: ({ scope, term, entries }) => `beat: leading scope ${scope} with ${count(entries, "entry")} (term ${term})`,
   },
-  "beat-standby": { level: "info", text: ({ scope, leader }) => `beat: standing by: ${leader} leads scope ${scope}` },
+  "beat-standby": {
+    level: "info",
+    text: ({ scope, leader }) =>
+      `beat: standing by: ${leader} leads scope ${scope} (if that is another project, give one of them its own --scope)`,
+  },
   "beat-lost-lease": { level: "warn", text: ({ scope, reason }) => `beat: leads scope ${scope} no longer: ${reason}` },
   "beat-stopping": { level: "info", text: ({ reason }) => `beat: stopping: ${reason}` },
   "beat-stopped": {
@@ -90,7 +94,7 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
   "reload-applied": {
     level: "info",
     text: ({ added, changed, removed, entries }) =>
-      `schedule: reloaded: ${added} added, ${changed} changed, ${removed} removed; now ${count(entries, "entry")}`,
+      `schedule: reloaded: ${added} added, ${changed} rescheduled, ${removed} removed; the others keep their place in time; now ${count(entries, "entry")}`,
   },
   "reload-failed": {
     level: "error",

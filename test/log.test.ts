@@ -60,7 +60,9 @@ const samples: { readonly [Type in LovageEvent["type"]]: Sample<EventOf<Type>> }
   "beat-standby": [
     [
       { type: "beat-standby", scope: "proj", leader: "web-1:77" },
-      ["INFO beat: standing by: web-1:77 leads scope proj"],
+      [
+        "INFO beat: standing by: web-1:77 leads scope proj (if that is another project, give one of them its own --scope)",
+      ],
     ],
   ],
   "beat-lost-lease": [
@@ -177,7 +179,9 @@ const samples: { readonly [Type in LovageEvent["type"]]: Sample<EventOf<Type>> }
   "reload-applied": [
     [
       { type: "reload-applied", added: 2, changed: 1, removed: 0, entries: 14 },
-      ["INFO schedule: reloaded: 2 added, 1 changed, 0 removed; now 14 entries"],
+      [
+        "INFO schedule: reloaded: 2 added, 1 rescheduled, 0 removed; the others keep their place in time; now 14 entries",
+      ],
     ],
   ],
   "reload-failed": [

@@ -43,6 +43,9 @@ export interface Condition {
   readonly entries: number;
 }
 
+/** A standby plans when it leads; until then a new set of entries changes nothing. */
+const unplanned: PlanChange = { added: [], changed: [], removed: [] };
+
 const defaultMaxIntervalMs = 5000;
 const defaultLeaseMs = 10_000;
 const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
@@ -112,8 +115,7 @@ export class Beat implements Service {
   /** Takes a new set of entries, in effect before this resolves. */
   async reload(entries: readonly Entry[]): Promise<void> {
     this.#entries = entries;
-    if (!this.#isPlanned) return;
-    const change = this.#plan.apply(entries, this.#options.clock.now());
+    const change = this.#isPlanned ? this.#plan.apply(entries, this.#options.clock.now()) : unplanned;
     this.#ticker.wake();
     const { added, changed, removed } = change;
     const counts = { added: added.length, changed: changed.length, removed: removed.length };
@@ -177,11 +179,15 @@ export class Beat implements Service {
     if (this.#stopping.signal.aborted) stop();
     const parts: Promise<unknown>[] = [
       this.#ticker.run(end.signal),
-      this.#publisher.run(lease.term, end.signal).then((isOver) => isOver && finish("another beat has a newer term")),
+      this.#publisher
+        .run(lease.term, end.signal)
+        .then((isOver) => isOver && finish("another beat has a newer term, or the broker has forgotten ours")),
     ];
     if (this.#leader !== null)
       parts.push(
-        this.#leader.keep(lease, end.signal).then((isLost) => isLost && finish("the lease was taken by another beat")),
+        this.#leader
+          .keep(lease, end.signal)
+          .then((isLost) => isLost && finish("another beat has taken the lease, or the broker has forgotten it")),
       );
     await Promise.all(parts.map((part) => part.catch((error: unknown) => finish(messageOf(error)))));
     this.#stopping.signal.removeEventListener("abort", stop);

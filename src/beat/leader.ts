@@ -38,7 +38,7 @@ export class Leader {
       } catch (error) {
         const retryInMs = backoff(failures, retry);
         failures += 1;
-        this.#options.emit({ type: "publish-failed", reason: messageOf(error), waiting: 0, retryInMs });
+        this.#options.emit({ type: "failure", where: `cannot ask who leads scope ${scope}`, reason: messageOf(error) });
         await clock.sleep(retryInMs, signal);
       }
     }

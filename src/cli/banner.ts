@@ -3,7 +3,7 @@ import { maskUrl } from "../broker/open.ts";
 import type { Instant } from "../clock.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { relativeTime, table, utcTime } from "./print.ts";
-import { type Project, shortPath } from "./open.ts";
+import { type Project, publishUrl, shortPath } from "./open.ts";
 import { version } from "./version.ts";
 
 export interface BannerInput {
@@ -32,18 +32,19 @@ export function banner(input: BannerInput): string {
   return `lovage beat v${version()} is starting, ${utcTime(now)}, Node ${process.version}, pid ${process.pid}\n${lines}`;
 }
 
-function brokerText({ app: { conf } }: Project): string {
-  const isDefault = conf.sourceOf("brokerUrl") === "default";
-  return `${maskUrl(conf.brokerUrl)}${isDefault ? "  (embedded default: no server needed; -b names another)" : ""}`;
+function brokerText(project: Project): string {
+  const { conf } = project.app;
+  const isDefault = conf.isBrokerDefault && conf.brokerWriteUrl === null;
+  return `${maskUrl(publishUrl(project))}${isDefault ? "  (embedded default: no server needed; -b names another)" : ""}`;
 }
 
 function appText({ app, file }: Project): string {
   return file === undefined ? `${app.name} (no -A: schedule files only)` : `${app.name} (${shortPath(file)})`;
 }
 
-function entriesText({ entries, files }: Project): string {
+function entriesText({ entries, files, file }: Project): string {
   const off = entries.filter((entry) => !entry.enabled).length;
-  const where = files.length === 0 ? "code only" : `code and ${files.map(shortPath).join(", ")}`;
+  const where = [...(file === undefined ? [] : ["code"]), ...files.map(shortPath)].join(", ");
   return `${entries.length}${off === 0 ? "" : `, ${off} of them not enabled`} (${where})`;
 }
 

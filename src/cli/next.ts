@@ -36,11 +36,12 @@ export async function nextCommand(names: readonly string[], options: NextOptions
   const { entries, app } = await openProject(options);
   const chosen = choose(entries, names);
   const now = systemClock.now();
-  const from = options.from === undefined ? now : parseTime(options.from, app.conf.timezone);
+  // Without --from: what is still to come; with it: from that instant on, including it.
+  const after = options.from === undefined ? now : parseTime(options.from, app.conf.timezone) - 1;
   const states = await peekRecord(recordPath(options, app.conf));
   const lines = upcoming(
     chosen.map((entry) => walker(entry, states.get(entry.name), now)),
-    from,
+    after,
     options.count,
   );
   process.stdout.write(options.json === true ? jsonLines(lines) : text(lines));
@@ -74,14 +75,14 @@ function walker(entry: Entry, state: EntryState | undefined, now: Instant): Walk
   return { entry, schedule: entry.schedule.bind?.({ anchorAt }) ?? entry.schedule, left };
 }
 
-function upcoming(walkers: readonly Walker[], from: Instant, count: number): readonly Line[] {
+function upcoming(walkers: readonly Walker[], after: Instant, count: number): readonly Line[] {
   const heap = new Heap<Walker>();
   const advance = (walker: Walker, after: Instant): void => {
     const at = walker.left > 0 ? walker.schedule.next(after) : null;
     walker.left -= 1;
     if (at !== null) heap.push(at, walker);
   };
-  for (const walker of walkers) advance(walker, from - 1);
+  for (const walker of walkers) advance(walker, after);
   const lines: Line[] = [];
   while (lines.length < count && heap.size > 0) {
     const dueAt = heap.firstKey;

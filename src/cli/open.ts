@@ -1,11 +1,13 @@
 // From options to the things a command works with: the app, the entries of code and files, and where they came from.
 import { existsSync } from "node:fs";
-import { dirname, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { App } from "../app/app.ts";
+import type { AppSettingsInput } from "../app/conf.ts";
 import { findApp } from "../app/find.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
 import { rehearse } from "../beat/rehearse.ts";
 import { systemClock } from "../clock.ts";
+import { readModule } from "../config/read.ts";
 import { ConfigError, LovageError, messageOf, type Problem } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { type LoadedSchedules, loadScheduleFiles } from "../schedule/files.ts";
@@ -27,15 +29,17 @@ export interface Project extends OpenedApp {
   readonly reread: () => Promise<readonly Entry[]>;
 }
 
-const defaultAppName = "lovage";
 const defaultFolder = "schedules";
 
 export async function openApp(options: CommonOptions): Promise<OpenedApp> {
   enterWorkdir(options.workdir);
   const found = options.app === undefined ? undefined : await findApp(options.app, { workdir: process.cwd() });
-  const app = found?.app ?? new App(defaultAppName);
-  if (options.config !== undefined) await app.configFromObject(options.config);
-  app.override({ brokerUrl: options.broker, resultBackend: options.resultBackend });
+  const app = found?.app ?? new App(nameOfFolder());
+  if (options.config !== undefined) {
+    const { settings } = await readModule(options.config, { folders: [process.cwd()] });
+    app.override(settings as AppSettingsInput);
+  }
+  app.override({ brokerUrl: options.broker, brokerWriteUrl: options.broker, resultBackend: options.resultBackend });
   await app.finalize();
   return { app, file: found?.file };
 }
@@ -61,6 +65,7 @@ export async function openProject(
   const code = await collect(async () => app.entries(), problems);
   const loaded = await collect(read, problems);
   if (code === undefined || loaded === undefined) throw new ConfigError(problems);
+  if (paths.length === 0 && file === undefined && code.length === 0) throw nothingToSchedule();
   const scope = options.scope ?? app.name;
   const complete = async (files: readonly Entry[]): Promise<readonly Entry[]> => {
     const merged = mergeEntries(code, files);
@@ -70,6 +75,17 @@ export async function openProject(
   };
   const reread = async (): Promise<readonly Entry[]> => complete((await read()).entries);
   return { app, file, scope, entries: await complete(loaded.entries), files: loaded.files, reread };
+}
+
+/** Without an app the folder names the scope: copies of one folder are one schedule, different folders are not. */
+function nameOfFolder(): string {
+  return basename(process.cwd()) || "lovage";
+}
+
+/** Where beat publishes to: Celery lets that differ from where workers consume. */
+export function publishUrl({ app: { conf } }: OpenedApp): string {
+  const url = conf.brokerWriteUrl ?? conf.brokerUrl;
+  return typeof url === "string" ? url : (url[0] ?? "");
 }
 
 /** A path as a user would write it. */
@@ -88,15 +104,17 @@ export function enterWorkdir(workdir: string | undefined): void {
   }
 }
 
-/** Given ones must exist; the default folder, beside the app, need not if there is an app to bring entries. */
+/** Given ones must exist; the default folder, here or beside the app, need not. */
 function schedulePaths(options: ScheduleOptions, appFile: string | undefined): readonly string[] {
   if (options.schedules !== undefined) return options.schedules;
   const places = [process.cwd(), ...(appFile === undefined ? [] : [dirname(appFile)])];
   const folder = places.map((place) => join(place, defaultFolder)).find((path) => existsSync(path));
-  if (folder !== undefined) return [shortPath(folder)];
-  if (appFile !== undefined) return [];
+  return folder === undefined ? [] : [shortPath(folder)];
+}
+
+function nothingToSchedule(): LovageError {
   const hint = "name an app with -A proj, or schedule files with --schedules PATH";
-  throw new LovageError("usage", `nothing to schedule: there is no ${defaultFolder}/ folder in ${process.cwd()}`, {
+  return new LovageError("usage", `nothing to schedule: there is no ${defaultFolder}/ folder in ${process.cwd()}`, {
     hint,
   });
 }

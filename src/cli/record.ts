@@ -42,7 +42,9 @@ async function importClass(scheduler: string): Promise<unknown> {
     const hint = `tried ${located.tried.join(", ")}; Celery's own scheduler classes are Python and cannot be used here`;
     throw new LovageError("usage", `-S ${scheduler}: no such module`, { hint });
   }
-  const made = (await importModule(located.file))[name];
+  const exports = await importModule(located.file);
+  // What a CommonJS module exports comes as its default export.
+  const made = exports[name] ?? (exports["default"] as Readonly<Record<string, unknown>> | undefined)?.[name];
   if (typeof made !== "function") throw notAStore(scheduler);
   return made;
 }

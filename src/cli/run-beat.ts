@@ -13,7 +13,7 @@ import { createLogger, type LoggerOptions, logEvents } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { keepAlive } from "./alive.ts";
 import { banner } from "./banner.ts";
-import { openProject, type Project } from "./open.ts";
+import { openProject, type Project, publishUrl } from "./open.ts";
 import type { BeatCommandOptions } from "./options.ts";
 import { openRecord, recordPath } from "./record.ts";
 
@@ -49,12 +49,16 @@ async function assemble(project: Project, options: BeatCommandOptions, events: E
   const { app, scope, entries } = project;
   const tools = { emit: events.emit, clock: systemClock };
   const maxIntervalMs = maxInterval(options, project);
-  const store = await openRecord(recordPath(options, app.conf), options.scheduler, tools);
+  const store = await openRecord(
+    recordPath(options, app.conf),
+    options.scheduler ?? app.conf.beatScheduler ?? undefined,
+    tools,
+  );
   if (options.quiet !== true) {
     const log = `${options.logfile ?? "stderr"} at ${options.loglevel.toUpperCase()}`;
     process.stdout.write(banner({ project, record: store.location, log, maxIntervalMs, now: systemClock.now() }));
   }
-  const broker = await openBroker(app.conf.brokerUrl, { ...tools, transportOptions: app.conf.brokerTransportOptions });
+  const broker = await openBroker(publishUrl(project), { ...tools, transportOptions: app.conf.brokerTransportOptions });
   const createEnvelope = createBeatEnvelope(app, scope);
   const label = `${hostname()}:${process.pid}`;
   const beat = new Beat({ ...tools, scope, entries, broker, store, createEnvelope, label, maxIntervalMs });

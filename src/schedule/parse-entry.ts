@@ -75,7 +75,8 @@ function readTimezone(
 ): string | undefined {
   const { timezone } = data;
   if (timezone !== undefined) return attempt(["timezone"], () => checkZone(timezone));
-  const own = given === undefined ? data.schedule : given.toJSON?.();
+  // A schedule object that leaves its zone open takes the fallback when it is bound to it; one that has its own keeps it.
+  const own = given === undefined ? data.schedule : (given.bind?.({ timezone: fallback }) ?? given).toJSON?.();
   if (typeof own !== "object" || !("timezone" in own) || typeof own.timezone !== "string") return fallback;
   const inSchedule = own.timezone;
   return attempt(["schedule", "timezone"], () => checkZone(inSchedule));

@@ -41,14 +41,13 @@ export async function runBeat(
   env: Readonly<Record<string, string | undefined>> = {},
 ): Promise<{ readonly exitCode: number | string; readonly output: string }> {
   const program = await startProgram(process.execPath, [bin, ...args], { cwd, env: { NO_COLOR: "1", ...env } });
-  const exitCode = await waitUntil(() => program.exitCode() ?? null, {
-    what: `beat ${args.join(" ")} to end`,
-    timeoutMs: 60_000,
-    detail: program.output,
-  }).finally(async () => {
+  try {
+    const what = `beat ${args.join(" ")} to end`;
+    await waitUntil(() => program.exitCode() !== undefined, { what, timeoutMs: 60_000, detail: program.output });
+  } finally {
     await program.stop();
-  });
-  return { exitCode, output: program.output() };
+  }
+  return { exitCode: program.exitCode() ?? "", output: program.output() };
 }
 
 /** A project in `folder` finds the built package as `lovage`, as if it were installed there. */

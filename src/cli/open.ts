@@ -1,6 +1,6 @@
 // From options to the things a command works with: the app, the entries of code and files, and where they came from.
 import { existsSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { App } from "../app/app.ts";
 import type { AppSettingsInput } from "../app/conf.ts";
 import { findApp } from "../app/find.ts";
@@ -29,12 +29,14 @@ export interface Project extends OpenedApp {
   readonly reread: () => Promise<readonly Entry[]>;
 }
 
+/** One for all: two beats on one schedule in different folders must not send twice. Different schedules take --scope. */
+const defaultAppName = "lovage";
 const defaultFolder = "schedules";
 
 export async function openApp(options: CommonOptions): Promise<OpenedApp> {
   enterWorkdir(options.workdir);
   const found = options.app === undefined ? undefined : await findApp(options.app, { workdir: process.cwd() });
-  const app = found?.app ?? new App(nameOfFolder());
+  const app = found?.app ?? new App(defaultAppName);
   if (options.config !== undefined) {
     const { settings } = await readModule(options.config, { folders: [process.cwd()] });
     app.override(settings as AppSettingsInput);
@@ -75,11 +77,6 @@ export async function openProject(
   };
   const reread = async (): Promise<readonly Entry[]> => complete((await read()).entries);
   return { app, file, scope, entries: await complete(loaded.entries), files: loaded.files, reread };
-}
-
-/** Without an app the folder names the scope: copies of one folder are one schedule, different folders are not. */
-function nameOfFolder(): string {
-  return basename(process.cwd()) || "lovage";
 }
 
 /** Where beat publishes to: Celery lets that differ from where workers consume. */

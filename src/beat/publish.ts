@@ -25,9 +25,10 @@ export interface Refusal {
   readonly reason: string;
 }
 
-interface Answered {
-  readonly answers: readonly Answer[];
-  readonly refusals: readonly Refusal[];
+/** What was made of some occurrences: messages on their way, and those that no message could be made of. */
+interface Batch {
+  dispatches: readonly Dispatch[];
+  readonly refusals: Refusal[];
 }
 
 export interface PublisherOptions {
@@ -36,19 +37,26 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly createEnvelope: (occurrence: Occurrence, now: Instant) => Envelope;
-  /** Called after each batch, while the next one is already on its way. */
+  /** Called with what became of the batches, once there is time for it. Never rejects. */
   readonly settle: (answers: readonly Answer[], refusals: readonly Refusal[]) => Promise<void>;
 }
 
 const retry: BackoffOptions = { firstMs: 50, mostMs: 5000 };
-const batchSize = 500;
+const batchSize = 2000;
 /** Of a burst, the first messages leave before those behind them are made. */
 const firstBatchSize = 50;
+/** Answers are written down when nothing is waiting to be sent any more, or when so many have come together. */
+const settleSize = 10_000;
 
 export class Publisher {
   readonly #options: PublisherOptions;
   #waiting: Occurrence[] = [];
-  #batch: readonly Dispatch[] = [];
+  /** On its way; it stays until it is answered. */
+  #batch: Batch = { dispatches: [], refusals: [] };
+  /** Made while the one before is on its way. */
+  #next: Batch | null = null;
+  #answers: Answer[] = [];
+  #refusals: Refusal[] = [];
   #isIdle = true;
   #ring: () => void = () => undefined;
 
@@ -58,13 +66,13 @@ export class Publisher {
 
   /** Occurrences taken from the plan and not yet answered for. */
   get unsent(): number {
-    return this.#waiting.length + this.#batch.length;
+    return this.#waiting.length + this.#batch.dispatches.length + (this.#next?.dispatches.length ?? 0);
   }
 
   /** The names of the entries of what is unsent. */
   pendingEntries(): ReadonlySet<string> {
-    const occurrences = [...this.#waiting, ...this.#batch.map((dispatch) => dispatch.occurrence)];
-    return new Set(occurrences.map(({ entry }) => entry.name));
+    const made = [...this.#batch.dispatches, ...(this.#next?.dispatches ?? [])].map(({ occurrence }) => occurrence);
+    return new Set([...this.#waiting, ...made].map(({ entry }) => entry.name));
   }
 
   add(occurrences: readonly Occurrence[]): void {
@@ -77,71 +85,81 @@ export class Publisher {
    * stays, for the next term: the marks tell what of it another beat has done.
    */
   async run(term: number, signal: AbortSignal): Promise<boolean> {
-    let settle = async (): Promise<void> => {};
     while (!signal.aborted) {
-      const published = this.#publishNext(term, signal);
-      await settle();
-      const answered = await published;
-      if (answered === "stale") return true;
-      settle = () => this.#options.settle(answered.answers, answered.refusals);
-      if (this.unsent > 0) continue;
-      await settle();
-      settle = async () => {};
-      await this.#idle(signal);
+      const isStale = await this.#publishNext(term, signal);
+      const isDone = isStale || this.unsent === 0;
+      if (isDone || this.#answers.length >= settleSize) await this.#settle();
+      if (isStale) return true;
+      if (isDone) await this.#idle(signal);
     }
-    await settle();
+    await this.#settle();
     return false;
   }
 
   /** One last try for what is waiting, as far as `signal` allows. */
   async flush(term: number, signal: AbortSignal): Promise<void> {
     while (this.unsent > 0 && !signal.aborted) {
-      const answered = await this.#publishNext(term, signal);
-      if (answered === "stale") return;
-      await this.#options.settle(answered.answers, answered.refusals);
+      if (await this.#publishNext(term, signal)) break;
     }
+    await this.#settle();
   }
 
-  async #publishNext(term: number, signal: AbortSignal): Promise<Answered | "stale"> {
-    const refusals: Refusal[] = [];
-    this.#prepare(refusals);
+  /** Publishes one batch until it is answered, or `signal` is aborted; true when the term is over. */
+  async #publishNext(term: number, signal: AbortSignal): Promise<boolean> {
     const { clock, emit } = this.#options;
+    this.#takeBatch();
     const startedAt = clock.monotonic();
-    for (let failures = 0; this.#batch.length > 0; ) {
+    for (let failures = 0; this.#batch.dispatches.length > 0; ) {
       try {
-        const answers = await this.#publish(term);
+        await this.#publish(term, failures === 0);
         const downMs = clock.monotonic() - startedAt;
         if (failures > 0) emit({ type: "publish-recovered", waiting: this.unsent, downMs });
-        return { answers, refusals };
       } catch (error) {
-        if (error instanceof StaleTermError) return "stale";
+        if (error instanceof StaleTermError) return true;
         if (error instanceof UndeliverableError) {
-          this.#takeOut(error, refusals);
+          this.#takeOut(error);
           continue;
         }
-        if (signal.aborted) break;
+        if (signal.aborted) return false;
+        this.#putBack();
         const retryInMs = backoff(failures, retry);
         failures += 1;
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
+        await this.#settle();
         await clock.sleep(retryInMs, signal);
       }
     }
-    return { answers: [], refusals };
+    this.#refusals.push(...this.#batch.refusals.splice(0));
+    return false;
   }
 
-  /** Fills the batch, unless one without an answer is still there. */
-  #prepare(refusals: Refusal[]): void {
-    if (this.#batch.length > 0) return;
+  /** The batch without an answer stays what it is; only after it comes the next. */
+  #takeBatch(): void {
+    if (this.#batch.dispatches.length > 0) return;
+    this.#batch = this.#next ?? this.#prepare();
+    this.#next = null;
+  }
+
+  /** Messages that have to wait are made anew when their turn comes: some may have become too old by then. */
+  #putBack(): void {
+    if (this.#next === null) return;
+    const { dispatches, refusals } = this.#next;
+    this.#next = null;
+    this.#waiting = [...dispatches, ...refusals].map(({ occurrence }) => occurrence).concat(this.#waiting);
+  }
+
+  #prepare(): Batch {
     const now = this.#options.clock.now();
-    const batch: Dispatch[] = [];
+    const dispatches: Dispatch[] = [];
+    const refusals: Refusal[] = [];
     const size = this.#isIdle ? firstBatchSize : batchSize;
     this.#isIdle = false;
     for (const occurrence of this.#waiting.splice(0, size)) {
       const made = this.#dispatch(occurrence, now);
-      if ("envelope" in made) batch.push(made);
+      if ("envelope" in made) dispatches.push(made);
       else refusals.push(made);
     }
-    this.#batch = batch;
+    return { dispatches, refusals };
   }
 
   #dispatch(occurrence: Occurrence, now: Instant): Dispatch | Refusal {
@@ -155,23 +173,36 @@ export class Publisher {
   }
 
   /** One message that nobody would get must not hold up the others. */
-  #takeOut(error: UndeliverableError, refusals: Refusal[]): void {
+  #takeOut(error: UndeliverableError): void {
     const ids = new Set(error.ids);
+    const { dispatches, refusals } = this.#batch;
     const isOut = ({ envelope }: Dispatch): boolean => ids.has(envelope.id);
-    for (const { occurrence } of this.#batch.filter(isOut)) refusals.push({ occurrence, reason: error.message });
-    this.#batch = this.#batch.filter((dispatch) => !isOut(dispatch));
+    for (const { occurrence } of dispatches.filter(isOut)) refusals.push({ occurrence, reason: error.message });
+    this.#batch = { dispatches: dispatches.filter((dispatch) => !isOut(dispatch)), refusals };
   }
 
-  async #publish(term: number): Promise<readonly Answer[]> {
+  async #publish(term: number, mayPrepare: boolean): Promise<void> {
     const { broker, clock, scope } = this.#options;
-    const batch = this.#batch;
-    const marks = batch.map(({ occurrence }) => ({ entry: occurrence.entry.name, dueAt: occurrence.dueAt }));
+    const { dispatches, refusals } = this.#batch;
+    const marks = dispatches.map(({ occurrence }) => ({ entry: occurrence.entry.name, dueAt: occurrence.dueAt }));
     const guard: Guard = { scope, term, marks };
-    const envelopes = batch.map((dispatch) => dispatch.envelope);
-    const outcomes = await broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
-    this.#batch = [];
+    const envelopes = dispatches.map((dispatch) => dispatch.envelope);
+    const published = broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
+    // The broker works on this batch while the next one is made.
+    if (mayPrepare && this.#waiting.length > 0) this.#next ??= this.#prepare();
+    const outcomes = await published;
+    this.#batch = { dispatches: [], refusals };
     const sentAt = clock.now();
-    return batch.map((dispatch, index) => ({ dispatch, outcome: outcomes[index] ?? "sent", sentAt }));
+    for (const [index, dispatch] of dispatches.entries()) {
+      this.#answers.push({ dispatch, outcome: outcomes[index] ?? "sent", sentAt });
+    }
+  }
+
+  async #settle(): Promise<void> {
+    const [answers, refusals] = [this.#answers, this.#refusals];
+    this.#answers = [];
+    this.#refusals = [];
+    if (answers.length + refusals.length > 0) await this.#options.settle(answers, refusals);
   }
 
   async #idle(signal: AbortSignal): Promise<void> {

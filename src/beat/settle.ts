@@ -61,13 +61,12 @@ export function settleMissed(slot: Slot, dropped: Dropped, now: Instant): Settle
   return { states: [slot.state], runs: [run], events: [event] };
 }
 
-function afterRun(state: EntryState, { dispatch, outcome, sentAt }: Answer): EntryState {
+/** A duplicate was a run all the same: its answer had got lost. */
+function afterRun(state: EntryState, { dispatch, sentAt }: Answer): EntryState {
   const { dueAt } = dispatch.occurrence;
-  const settledAt = Math.max(state.settledAt, dueAt);
-  if (outcome === "duplicate") return { ...state, settledAt };
   return {
     ...state,
-    settledAt,
+    settledAt: Math.max(state.settledAt, dueAt),
     lastDueAt: dueAt,
     lastSentAt: sentAt,
     lastTaskId: dispatch.envelope.id,

@@ -73,7 +73,12 @@ export class Burst {
     const window = new AbortController();
     this.#window = window;
     void this.#options.clock.sleep(WINDOW_MS, window.signal).then(() => {
-      if (!window.signal.aborted) this.#flush();
+      if (window.signal.aborted) return;
+      try {
+        this.#flush();
+      } catch {
+        // A log that cannot be written must not end what it tells of.
+      }
     });
   }
 

@@ -1,4 +1,5 @@
 // What an app tells its project: handlers connect at any time, and one that comes after the fact is called at once.
+import { messageOf } from "../error.ts";
 
 /** Called with the app, as in Celery; may be async. */
 export type SignalHandler<Sender> = (sender: Sender) => unknown;
@@ -45,7 +46,12 @@ export function createSignal<Sender>(): SignalSource<Sender> {
   const start = (sender: Sender): void => {
     if (sending !== undefined) return;
     sentTo = { sender };
-    for (const handler of waiting.splice(0)) running.push(handler(sender));
+    for (const handler of waiting.splice(0)) {
+      const handled = Promise.resolve(handler(sender));
+      // Whoever waits for the signal gets the error; where nobody does, it must not end the process.
+      handled.catch((error: unknown) => process.emitWarning(`a signal handler failed: ${messageOf(error)}`));
+      running.push(handled);
+    }
   };
   // One after the other: a handler may rely on what an earlier one set up.
   const sendAll = async (sender: Sender): Promise<void> => {

@@ -10,7 +10,7 @@ import type { Envelope } from "../protocol/envelope.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Service } from "../service.ts";
 import type { EntryState, Store, StoredState } from "../store/store.ts";
-import { settleFuture } from "./future.ts";
+import { absurdMs, sensibleStates, settleFuture } from "./future.ts";
 import { Leader } from "./leader.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { Plan, type PlanChange } from "./plan.ts";
@@ -43,6 +43,12 @@ export interface Condition {
   readonly entries: number;
 }
 
+/** How leading ended other than by a stop. */
+interface End {
+  readonly reason: string;
+  readonly isTaken: boolean;
+}
+
 /** A standby plans when it leads; until then a new set of entries changes nothing. */
 const unplanned: PlanChange = { added: [], changed: [], removed: [] };
 
@@ -67,6 +73,10 @@ export class Beat implements Service {
   #leader: Leader | null = null;
   #lease: Lease | null = null;
   #isPlanned = false;
+  #isStopped = false;
+  /** A reload waits for it: what a beginning term writes down must not undo an edit. */
+  #beginning: Promise<void> = Promise.resolve();
+  #endReign: (reason: string) => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(options: BeatOptions) {
@@ -77,6 +87,7 @@ export class Beat implements Service {
     this.#recorder = new Recorder(options.store, emit);
     this.#publisher = new Publisher({
       ...options,
+      entryOf: (name) => this.#plan.slots.get(name)?.entry,
       settle: (answers, refusals) =>
         this.#settle([
           settleAnswers(this.#plan.slots, answers),
@@ -89,22 +100,28 @@ export class Beat implements Service {
       clock,
       emit,
       maxIntervalMs,
-      onMissed: (missed) => this.#settle(missed.map(({ slot, dropped }) => settleMissed(slot, dropped, clock.now()))),
+      onJump: (byMs) => {
+        // What was sent by a clock that was days ahead must not silence its entries for days: see future.ts.
+        if (byMs < -absurdMs) this.#endReign("the clock was set back by more than a day");
+      },
+      onMissed: (missed) => this.#settle(missed.map((one) => settleMissed(one, clock.now()))),
     });
   }
 
   /** Resolves once the loop runs; a broker that is away does not keep it from starting. */
   async start(): Promise<void> {
-    const { store, scope, broker, label, leaseMs = defaultLeaseMs, ...rest } = this.#options;
+    const { store, scope, label, leaseMs = defaultLeaseMs, ...rest } = this.#options;
+    const { leases } = rest.broker;
     this.#stored = await store.load();
     const owner = { id: this.#stored.id, label };
-    const { leases } = broker;
     if (leases !== undefined) this.#leader = new Leader({ ...rest, scope, owner, leases, leaseMs });
     this.#running = this.#run();
   }
 
   /** Sends what is under way, gives up the lease, and stops within a second whatever the broker does. */
   async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     this.#stopping.abort();
     const limit = new AbortController();
     await Promise.race([this.#running, this.#options.clock.sleep(stopMs, limit.signal)]);
@@ -115,6 +132,7 @@ export class Beat implements Service {
   /** Takes a new set of entries, in effect before this resolves. */
   async reload(entries: readonly Entry[]): Promise<void> {
     this.#entries = entries;
+    await this.#beginning;
     const change = this.#isPlanned ? this.#plan.apply(entries, this.#options.clock.now()) : unplanned;
     this.#ticker.wake();
     const { added, changed, removed } = change;
@@ -141,7 +159,7 @@ export class Beat implements Service {
       try {
         const reason = await this.#reign(lease);
         failures = 0;
-        if (reason !== null) await this.#loseLease(reason);
+        if (reason !== null) await this.#loseLease(lease, reason);
       } catch (error) {
         emit({ type: "failure", where: "beat", reason: messageOf(error) });
         await clock.sleep(backoff(failures, retry), signal);
@@ -152,9 +170,11 @@ export class Beat implements Service {
     }
   }
 
-  async #loseLease(reason: string): Promise<void> {
+  async #loseLease(lease: Lease, { reason, isTaken }: End): Promise<void> {
     const { emit, clock, scope } = this.#options;
     this.#lease = null;
+    if (isTaken) this.#leader?.renounce();
+    else await this.#leader?.release(lease).catch(() => undefined);
     emit({ type: "beat-lost-lease", scope, reason });
     await clock.sleep(lostPauseMs, this.#stopping.signal);
   }
@@ -166,28 +186,31 @@ export class Beat implements Service {
   }
 
   /** Until beat stops (null) or another one leads (why). */
-  async #reign(lease: Lease): Promise<string | null> {
-    await this.#begin(lease);
+  async #reign(lease: Lease): Promise<End | null> {
+    const beginning = this.#begin(lease);
+    this.#beginning = beginning.catch(() => undefined);
+    await beginning;
     const end = new AbortController();
-    let reason: string | null = null;
-    const finish = (why: string | null): void => {
-      reason ??= why;
+    let reason: End | null = null;
+    const finish = (why: string, isTaken = false): void => {
+      reason ??= { reason: why, isTaken };
       end.abort();
     };
-    const stop = (): void => finish(null);
+    this.#endReign = finish;
+    const stop = (): void => end.abort();
     this.#stopping.signal.addEventListener("abort", stop, { once: true });
     if (this.#stopping.signal.aborted) stop();
     const parts: Promise<unknown>[] = [
       this.#ticker.run(end.signal),
       this.#publisher
         .run(lease.term, end.signal)
-        .then((isOver) => isOver && finish("another beat has a newer term, or the broker has forgotten ours")),
+        .then((isOver) => isOver && finish("another beat has a newer term, or the broker has forgotten ours", true)),
     ];
     if (this.#leader !== null)
       parts.push(
         this.#leader
           .keep(lease, end.signal)
-          .then((isLost) => isLost && finish("another beat has taken the lease, or the broker has forgotten it")),
+          .then((isLost) => isLost && finish("another beat has taken the lease, or the broker has forgotten it", true)),
       );
     await Promise.all(parts.map((part) => part.catch((error: unknown) => finish(messageOf(error)))));
     this.#stopping.signal.removeEventListener("abort", stop);
@@ -202,35 +225,29 @@ export class Beat implements Service {
     const onBroker = (await broker.leases?.marks(scope)) ?? new Map<string, Instant>();
     const marks = settleFuture(onBroker, now, emit);
     const removed = this.#isPlanned ? [] : this.#firstPlan(marks, now);
-    this.#plan.adoptMarks(marks);
+    this.#plan.adoptMarks(marks, now);
+    this.#plan.setBack(now + absurdMs, now);
     const states = [...this.#plan.slots.values()].map((slot) => slot.state);
     await this.#mark(
       lease,
       states.filter((state) => onBroker.get(state.name) !== state.settledAt),
       [...onBroker.keys()].filter((name) => !this.#plan.slots.has(name)),
     );
-    const unrecorded = states.filter((state) => this.#stored.entries.get(state.name) !== state);
-    await this.#recorder.record({ states: unrecorded, forget: removed });
+    const before = this.#stored.entries;
+    await this.#recorder.record({
+      states: states.filter((state) => before.get(state.name) !== state),
+      forget: removed,
+    });
+    this.#stored = { ...this.#stored, entries: new Map(states.map((state) => [state.name, state])) };
     emit({ type: "beat-started", scope, term: lease.term, entries: this.#entries.length });
   }
 
   #firstPlan(marks: ReadonlyMap<string, Instant>, now: Instant): readonly string[] {
-    const states = this.#sensibleStates(now);
+    const states = sensibleStates(this.#stored.entries, now, this.#options.emit);
     const { removed } = this.#plan.apply(this.#entries, now, { states, marks });
     this.#plan.aliveSince = now;
     this.#isPlanned = true;
     return removed;
-  }
-
-  #sensibleStates(now: Instant): ReadonlyMap<string, EntryState> {
-    const states = this.#stored.entries;
-    const settled = [...states.values()].map((state) => [state.name, state.settledAt] as const);
-    const sane = settleFuture(settled, now, this.#options.emit);
-    const mended = (state: EntryState): EntryState => {
-      const settledAt = sane.get(state.name) ?? state.settledAt;
-      return settledAt === state.settledAt ? state : { ...state, settledAt };
-    };
-    return new Map([...states].map(([name, state]) => [name, mended(state)]));
   }
 
   /** What the plan changed is made known at once: a crash must not make an edit look like something missed. */

@@ -3,9 +3,10 @@
 // for good, so it is set back, and both are said aloud.
 import type { Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
+import type { EntryState } from "../store/store.ts";
 
 /** Further ahead than this is absurd: a clock is off by an hour or a zone, or it is simply not set. */
-const absurdMs = 24 * 3_600_000;
+export const absurdMs = 24 * 3_600_000;
 /** Hosts of one fleet differ by so much without anybody being wrong. */
 const skewMs = 10_000;
 
@@ -27,6 +28,24 @@ export function settleFuture(
   report(early, false, emit);
   report(absurd, true, emit);
   return sane;
+}
+
+/** The same for what the beat-record says. */
+export function sensibleStates(
+  states: ReadonlyMap<string, EntryState>,
+  now: Instant,
+  emit: Emit,
+): ReadonlyMap<string, EntryState> {
+  const sane = settleFuture(
+    [...states.values()].map((state) => [state.name, state.settledAt] as const),
+    now,
+    emit,
+  );
+  const mended = (state: EntryState): EntryState => {
+    const settledAt = sane.get(state.name) ?? state.settledAt;
+    return settledAt === state.settledAt ? state : { ...state, settledAt };
+  };
+  return new Map([...states].map(([name, state]) => [name, mended(state)]));
 }
 
 function report(marks: readonly [string, Instant][], reset: boolean, emit: Emit): void {

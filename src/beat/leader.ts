@@ -1,4 +1,5 @@
 // Leading: take the lease or stand by and say who has it; keep it in the background; notice when it is gone.
+import { randomUUID } from "node:crypto";
 import { type BackoffOptions, backoff } from "../backoff.ts";
 import type { Lease, LeaseHolder, LeaseKeeper, LeaseOwner } from "../broker/lease.ts";
 import type { Clock } from "../clock.ts";
@@ -18,19 +19,21 @@ const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
 
 export class Leader {
   readonly #options: LeaderOptions;
+  #owner: LeaseOwner;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
+    this.#owner = options.owner;
   }
 
   /** Waits until this beat leads; null when `signal` ends the wait. A broker out of reach is asked again and again. */
   async acquire(signal: AbortSignal): Promise<Lease | null> {
-    const { scope, owner, leases, clock, leaseMs } = this.#options;
+    const { scope, leases, clock, leaseMs } = this.#options;
     let failures = 0;
     let announced: string | null = null;
     while (!signal.aborted) {
       try {
-        const acquired = await leases.acquire(scope, owner, leaseMs);
+        const acquired = await leases.acquire(scope, this.#owner, leaseMs);
         if ("lease" in acquired) return acquired.lease;
         announced = this.#announce(acquired.heldBy, announced);
         failures = 0;
@@ -47,18 +50,30 @@ export class Leader {
 
   /** Renews until `signal` is aborted or the lease is lost; true when it was lost. */
   async keep(lease: Lease, signal: AbortSignal): Promise<boolean> {
-    const { leases, clock, leaseMs } = this.#options;
+    const { leases, clock, emit, leaseMs } = this.#options;
+    let isReported = false;
     while (!signal.aborted) {
       await clock.sleep(leaseMs / 3, signal);
       if (signal.aborted) return false;
       try {
         if (!(await leases.renew(lease, leaseMs))) return true;
-      } catch {
-        // Out of reach: the publisher says so, loudly. Leading ends when somebody else has taken over, which the broker
-        // tells on the next renewal or refuses on the next publish; until then nothing can be sent twice.
+        isReported = false;
+      } catch (error) {
+        if (!isReported) emit({ type: "failure", where: "cannot renew the lease", reason: messageOf(error) });
+        isReported = true;
+        // Leading ends when somebody else has taken over, which the broker tells on the next renewal or refuses on the
+        // next publish; until then nothing can be sent twice.
       }
     }
     return false;
+  }
+
+  /**
+   * The lease was lost to somebody. If that somebody uses a copy of our beat-record, he has our id too, and the two would
+   * take the lease from each other for ever; under a new id the one who lost it stands by.
+   */
+  renounce(): void {
+    this.#owner = { id: randomUUID(), label: this.#options.owner.label };
   }
 
   async release(lease: Lease): Promise<void> {

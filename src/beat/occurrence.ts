@@ -8,7 +8,9 @@ export interface Occurrence {
   readonly entry: Entry;
   /** The nominal time: what the schedule says, before jitter and lateness. */
   readonly dueAt: Instant;
-  /** The occurrence after this one, where there is one. */
+  /** Everything of the entry up to here is settled with this one: later ones may have been given up for it. */
+  readonly settlesAt: Instant;
+  /** When a message that `expires: next` dies; null where it does not. */
   readonly nextDueAt: Instant | null;
   readonly occasion: Occasion;
 }

@@ -23,6 +23,9 @@ export interface Slot {
   taken: number;
 }
 
+/** A slot that has something to do. */
+export type DueSlot = Slot & { dueAt: Instant };
+
 export interface PlanChange {
   readonly added: readonly string[];
   readonly changed: readonly string[];
@@ -41,9 +44,9 @@ const nothingKnown: KnownBefore = { states: new Map(), marks: new Map() };
 export class Plan {
   readonly #emit: Emit;
   readonly #slots = new Map<string, Slot>();
-  readonly #heap = new Heap<Slot>();
-  /** Entries under `missed: all` that are not yet back in step; see tick.ts. */
-  readonly catchingUp: Slot[] = [];
+  readonly #heap = new Heap<DueSlot>();
+  /** Entries under `missed: all` that are not yet back in step, in turns; see tick.ts. */
+  #line: Slot[] = [];
   /** What was due up to here was due while no beat of ours was there. */
   aliveSince: Instant = Number.NEGATIVE_INFINITY;
 
@@ -57,7 +60,7 @@ export class Plan {
 
   /** When something is to be done next: now, if an entry is catching up. */
   get wakeAt(): Instant {
-    return this.catchingUp.length > 0 ? Number.NEGATIVE_INFINITY : this.#heap.firstKey;
+    return this.#line.length > 0 ? Number.NEGATIVE_INFINITY : this.#heap.firstKey;
   }
 
   /**
@@ -75,35 +78,62 @@ export class Plan {
       else if (state.scheduleHash !== entry.scheduleHash) change.changed.push(entry.name);
       this.#place(entry, state, state === undefined ? (known.marks.get(entry.name) ?? now) : now);
     }
-    this.#rebuild();
+    this.#rebuild(now);
     return change;
   }
 
   /** Moves past what has been enqueued under other terms, by this beat before a crash or by another one. */
-  adoptMarks(marks: ReadonlyMap<string, Instant>): void {
+  adoptMarks(marks: ReadonlyMap<string, Instant>, now: Instant): void {
     for (const slot of this.#slots.values()) {
       const markAt = marks.get(slot.entry.name);
       if (markAt !== undefined && markAt > slot.state.settledAt) this.#adoptMark(slot, markAt);
     }
-    this.#rebuild();
+    this.#rebuild(now);
+  }
+
+  /** Sets entries back to `now` that are settled up to beyond `limit`, because some clock was absurdly ahead. */
+  setBack(limit: Instant, now: Instant): void {
+    for (const slot of this.#slots.values()) {
+      if (slot.state.settledAt <= limit) continue;
+      slot.state = { ...slot.state, settledAt: now };
+      this.#replan(slot, now);
+    }
+    this.#rebuild(now);
   }
 
   /** The entry due first, if it is due by `now`. It is out of the plan until `put` puts it back. */
-  popDue(now: Instant): Slot | undefined {
+  popDue(now: Instant): DueSlot | undefined {
     return this.#heap.firstKey <= now ? this.#heap.pop() : undefined;
+  }
+
+  /** Lets a slot wait for its turn to be made up, from the occurrence at `dueAt` on. */
+  waitInLine(slot: Slot, dueAt: Instant): void {
+    slot.dueAt = dueAt;
+    this.#line.push(slot);
+  }
+
+  nextInLine(): DueSlot | undefined {
+    const slot = this.#line.shift();
+    return slot !== undefined && isDue(slot) ? slot : undefined;
+  }
+
+  /** Takes an entry out until it is edited or beat starts anew. */
+  quarantine(slot: Slot, error: unknown): void {
+    slot.dueAt = null;
+    this.#emit({ type: "entry-quarantined", entry: slot.entry.name, reason: messageOf(error) });
   }
 
   /** Moves a slot on to its first occurrence after `after`, without putting it back. */
   step(slot: Slot, after: Instant): void {
-    this.#schedule(slot, after);
-    if (slot.dueAt === null) {
+    const isSound = this.#schedule(slot, after);
+    if (isSound && slot.dueAt === null) {
       this.#emit({ type: "entry-finished", entry: slot.entry.name, reason: finishReason(slot) });
     }
   }
 
   /** Puts a slot back in due order, if it has anything left to do. */
   put(slot: Slot): void {
-    if (slot.dueAt !== null) this.#heap.push(slot.sendAt, slot);
+    if (isDue(slot)) this.#heap.push(slot.sendAt, slot);
   }
 
   #place(entry: Entry, state: EntryState | undefined, countFrom: Instant): void {
@@ -113,10 +143,9 @@ export class Plan {
       return;
     }
     const kept = state?.scheduleHash === entry.scheduleHash ? state : freshState(entry, state, countFrom);
-    const schedule = entry.schedule.bind?.({ anchorAt: kept.settledAt }) ?? entry.schedule;
-    const placed: Slot = { entry, schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs };
+    const placed: Slot = { entry, schedule: entry.schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs };
     this.#slots.set(entry.name, placed);
-    this.#schedule(placed, kept.settledAt);
+    this.#replan(placed, kept.settledAt);
   }
 
   #adoptMark(slot: Slot, markAt: Instant): void {
@@ -125,19 +154,25 @@ export class Plan {
     slot.state = { ...slot.state, settledAt: markAt, lastDueAt: markAt, runs };
     if (slot.dueAt === null || slot.dueAt > markAt) return;
     slot.taken = Math.max(slot.taken, runs);
-    slot.schedule = slot.entry.schedule.bind?.({ anchorAt: markAt }) ?? slot.entry.schedule;
-    this.#schedule(slot, markAt);
+    this.#replan(slot, markAt);
   }
 
-  #schedule(slot: Slot, after: Instant): void {
+  #replan(slot: Slot, anchorAt: Instant): void {
+    slot.schedule = slot.entry.schedule.bind?.({ anchorAt }) ?? slot.entry.schedule;
+    this.#schedule(slot, anchorAt);
+  }
+
+  /** False: the schedule failed, and the entry is out. */
+  #schedule(slot: Slot, after: Instant): boolean {
     slot.dueAt = null;
-    if (!slot.entry.enabled || isUsedUp(slot)) return;
+    if (!slot.entry.enabled || isUsedUp(slot)) return true;
     try {
       slot.dueAt = this.#nextOf(slot, after);
       if (slot.dueAt !== null) slot.sendAt = slot.dueAt + this.#jitterOf(slot, slot.dueAt);
+      return true;
     } catch (error) {
-      slot.dueAt = null;
-      this.#emit({ type: "entry-quarantined", entry: slot.entry.name, reason: messageOf(error) });
+      this.quarantine(slot, error);
+      return false;
     }
   }
 
@@ -155,13 +190,12 @@ export class Plan {
   }
 
   /** Sorting anew is cheaper than finding single slots in the heap, and happens only on a reload or a new term. */
-  #rebuild(): void {
+  #rebuild(now: Instant): void {
     this.#heap.clear();
-    const waiting = new Set(this.catchingUp.filter((slot) => this.#slots.get(slot.entry.name) === slot));
-    this.catchingUp.splice(0, this.catchingUp.length, ...waiting);
-    for (const slot of this.#slots.values()) {
-      if (slot.dueAt !== null && !waiting.has(slot)) this.#heap.push(slot.sendAt, slot);
-    }
+    const isBehind = (slot: Slot): boolean => isDue(slot) && slot.dueAt <= now;
+    this.#line = this.#line.filter((slot) => this.#slots.get(slot.entry.name) === slot && isBehind(slot));
+    const waiting = new Set(this.#line);
+    for (const slot of this.#slots.values()) if (!waiting.has(slot)) this.put(slot);
   }
 }
 
@@ -171,6 +205,10 @@ const neverRun = { lastDueAt: null, lastSentAt: null, lastTaskId: null, runs: 0,
 function freshState(entry: Entry, before: EntryState | undefined, countFrom: Instant): EntryState {
   const { name, scheduleHash } = entry;
   return { ...neverRun, ...before, name, scheduleHash, anchorAt: countFrom, settledAt: countFrom };
+}
+
+function isDue(slot: Slot): slot is DueSlot {
+  return slot.dueAt !== null;
 }
 
 function isUsedUp(slot: Slot): boolean {

@@ -1,11 +1,19 @@
 // From occurrences to the broker, in order, each batch until it is answered: a lost connection leaves the outcome unknown,
 // so the same batch with the same ids goes again, and the broker's marks decide what was there already.
 import { type BackoffOptions, backoff } from "../backoff.ts";
-import { type Broker, type Guard, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker/broker.ts";
+import {
+  type Broker,
+  type Guard,
+  type PublishOutcome,
+  RefusedError,
+  StaleTermError,
+  UndeliverableError,
+} from "../broker/broker.ts";
 import type { Clock, Instant } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Envelope } from "../protocol/envelope.ts";
+import type { Entry } from "../schedule/entry.ts";
 import type { Occurrence } from "./occurrence.ts";
 
 /** One occurrence with the message made for it. */
@@ -37,6 +45,8 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly createEnvelope: (occurrence: Occurrence, now: Instant) => Envelope;
+  /** The entry as it is now; undefined when it is gone from the schedule. */
+  readonly entryOf: (name: string) => Entry | undefined;
   /** Called with what became of the batches, once there is time for it. Never rejects. */
   readonly settle: (answers: readonly Answer[], refusals: readonly Refusal[]) => Promise<void>;
 }
@@ -116,10 +126,8 @@ export class Publisher {
         if (failures > 0) emit({ type: "publish-recovered", waiting: this.unsent, downMs });
       } catch (error) {
         if (error instanceof StaleTermError) return true;
-        if (error instanceof UndeliverableError) {
-          this.#takeOut(error);
-          continue;
-        }
+        if (error instanceof UndeliverableError && this.#takeOut(error.ids, error.message)) continue;
+        if (error instanceof RefusedError && (await this.#publishSingly(term))) continue;
         if (signal.aborted) return false;
         this.#putBack();
         const retryInMs = backoff(failures, retry);
@@ -163,39 +171,67 @@ export class Publisher {
   }
 
   #dispatch(occurrence: Occurrence, now: Instant): Dispatch | Refusal {
+    const entry = this.#options.entryOf(occurrence.entry.name);
+    if (entry?.enabled !== true) return { occurrence, reason: "its entry is gone from the schedule, or not enabled" };
     const reason = staleReason(occurrence, now);
     if (reason !== null) return { occurrence, reason };
     try {
-      return { occurrence, envelope: this.#options.createEnvelope(occurrence, now) };
+      return { occurrence, envelope: this.#options.createEnvelope({ ...occurrence, entry }, now) };
     } catch (error) {
       return { occurrence, reason: messageOf(error) };
     }
   }
 
-  /** One message that nobody would get must not hold up the others. */
-  #takeOut(error: UndeliverableError): void {
-    const ids = new Set(error.ids);
+  /** One message that nobody would get must not hold up the others. False: there was none to take out. */
+  #takeOut(ids: readonly string[], reason: string): boolean {
     const { dispatches, refusals } = this.#batch;
-    const isOut = ({ envelope }: Dispatch): boolean => ids.has(envelope.id);
-    for (const { occurrence } of dispatches.filter(isOut)) refusals.push({ occurrence, reason: error.message });
+    const isOut = ({ envelope }: Dispatch): boolean => ids.includes(envelope.id);
+    const out = dispatches.filter(isOut);
+    refusals.push(...out.map(({ occurrence }) => ({ occurrence, reason })));
     this.#batch = { dispatches: dispatches.filter((dispatch) => !isOut(dispatch)), refusals };
+    return out.length > 0;
+  }
+
+  /**
+   * Finds out which messages of a refused batch are to blame, by sending each for itself. Where not one is taken it is the
+   * broker that is to blame, and all of them wait: false.
+   */
+  async #publishSingly(term: number): Promise<boolean> {
+    const { dispatches } = this.#batch;
+    const refused: { readonly id: string; readonly reason: string }[] = [];
+    for (const dispatch of dispatches) {
+      try {
+        this.#answers.push(...(await this.#send([dispatch], term)));
+        this.#batch = { ...this.#batch, dispatches: this.#batch.dispatches.filter((one) => one !== dispatch) };
+      } catch (error) {
+        // Anything else will come up again when the rest is tried together.
+        if (!(error instanceof RefusedError)) break;
+        refused.push({ id: dispatch.envelope.id, reason: error.message });
+      }
+    }
+    if (refused.length === dispatches.length) return false;
+    for (const { id, reason } of refused) this.#takeOut([id], reason);
+    return true;
   }
 
   async #publish(term: number, mayPrepare: boolean): Promise<void> {
-    const { broker, clock, scope } = this.#options;
     const { dispatches, refusals } = this.#batch;
-    const marks = dispatches.map(({ occurrence }) => ({ entry: occurrence.entry.name, dueAt: occurrence.dueAt }));
-    const guard: Guard = { scope, term, marks };
-    const envelopes = dispatches.map((dispatch) => dispatch.envelope);
-    const published = broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
+    const published = this.#send(dispatches, term);
     // The broker works on this batch while the next one is made.
     if (mayPrepare && this.#waiting.length > 0) this.#next ??= this.#prepare();
-    const outcomes = await published;
+    const answers = await published;
     this.#batch = { dispatches: [], refusals };
+    for (const answer of answers) this.#answers.push(answer);
+  }
+
+  async #send(dispatches: readonly Dispatch[], term: number): Promise<readonly Answer[]> {
+    const { broker, clock, scope } = this.#options;
+    const marks = dispatches.map(({ occurrence }) => ({ entry: occurrence.entry.name, dueAt: occurrence.settlesAt }));
+    const guard: Guard = { scope, term, marks };
+    const envelopes = dispatches.map((dispatch) => dispatch.envelope);
+    const outcomes = await broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
     const sentAt = clock.now();
-    for (const [index, dispatch] of dispatches.entries()) {
-      this.#answers.push({ dispatch, outcome: outcomes[index] ?? "sent", sentAt });
-    }
+    return dispatches.map((dispatch, index) => ({ dispatch, outcome: outcomes[index] ?? "sent", sentAt }));
   }
 
   async #settle(): Promise<void> {

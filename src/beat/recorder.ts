@@ -13,25 +13,36 @@ export class Recorder {
   #states = new Map<string, EntryState>();
   #runs: Run[] = [];
   #forget = new Set<string>();
+  #writing: Promise<void> | null = null;
 
   constructor(store: Store, emit: Emit) {
     this.#store = store;
     this.#emit = emit;
   }
 
-  /** Never rejects. */
-  async record(changes: Changes): Promise<void> {
+  /** Resolves when the changes are written, or have to wait for the next call. Never rejects. */
+  record(changes: Changes): Promise<void> {
     this.#keep(changes);
-    const [states, runs, forget] = [this.#states, this.#runs, this.#forget];
-    if (states.size + runs.length + forget.size === 0) return;
-    this.#states = new Map();
-    this.#runs = [];
-    this.#forget = new Set();
-    try {
-      await this.#store.record({ states: [...states.values()], runs, forget: [...forget] });
-    } catch (error) {
-      this.#takeBack(states, runs, forget);
-      this.#emit({ type: "record-failed", reason: messageOf(error) });
+    this.#writing ??= this.#writeAll().finally(() => {
+      this.#writing = null;
+    });
+    return this.#writing;
+  }
+
+  /** One write at a time: an older state must never come after a newer one. */
+  async #writeAll(): Promise<void> {
+    while (this.#states.size + this.#runs.length + this.#forget.size > 0) {
+      const [states, runs, forget] = [this.#states, this.#runs, this.#forget];
+      this.#states = new Map();
+      this.#runs = [];
+      this.#forget = new Set();
+      try {
+        await this.#store.record({ states: [...states.values()], runs, forget: [...forget] });
+      } catch (error) {
+        this.#takeBack(states, runs, forget);
+        this.#emit({ type: "record-failed", reason: messageOf(error) });
+        return;
+      }
     }
   }
 

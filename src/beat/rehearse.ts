@@ -17,7 +17,7 @@ export async function rehearse(
   for (const [index, entry] of entries.entries()) {
     if (index % sliceSize === sliceSize - 1) await new Promise((resolve) => setImmediate(resolve));
     try {
-      create({ entry, dueAt: now, nextDueAt: now, occasion: "scheduled" }, now);
+      create({ entry, dueAt: now, settlesAt: now, nextDueAt: now, occasion: "scheduled" }, now);
     } catch (error) {
       const hint = error instanceof LovageError ? error.hint : undefined;
       problems.push({ message: `${entry.source}: entry ${entry.name}: ${messageOf(error)}`, hint });

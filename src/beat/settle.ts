@@ -4,7 +4,7 @@ import type { LovageEvent } from "../event.ts";
 import type { EntryState, Run, RunOutcome } from "../store/store.ts";
 import type { Slot } from "./plan.ts";
 import type { Answer, Refusal } from "./publish.ts";
-import type { Dropped } from "./recover.ts";
+import type { Missed } from "./tick.ts";
 
 export interface Settled {
   readonly states: readonly EntryState[];
@@ -51,22 +51,23 @@ export function settleRefusals(slots: ReadonlyMap<string, Slot>, refusals: reado
   return { states: statesOf(slots, names), runs, events };
 }
 
-export function settleMissed(slot: Slot, dropped: Dropped, now: Instant): Settled {
+export function settleMissed({ slot, dropped, isSettled }: Missed, now: Instant): Settled {
   const { entry } = slot;
   const { count, toAt, reason } = dropped;
-  const settledAt = Math.max(slot.state.settledAt, toAt);
+  const settledAt = isSettled ? Math.max(slot.state.settledAt, toAt) : slot.state.settledAt;
   slot.state = { ...slot.state, missed: slot.state.missed + count, settledAt };
   const run = unsentRun(entry.name, toAt, { at: now, outcome: "missed", reason: `${count} missed; ${reason}` });
   const event: LovageEvent = { type: "occurrences-missed", entry: entry.name, ...dropped };
   return { states: [slot.state], runs: [run], events: [event] };
 }
 
-/** A duplicate was a run all the same: its answer had got lost. */
-function afterRun(state: EntryState, { dispatch, sentAt }: Answer): EntryState {
-  const { dueAt } = dispatch.occurrence;
+/** A duplicate was a run all the same, whose answer had got lost; unless it was known already by its mark. */
+function afterRun(state: EntryState, { dispatch, outcome, sentAt }: Answer): EntryState {
+  const { dueAt, settlesAt } = dispatch.occurrence;
+  if (outcome === "duplicate" && settlesAt <= state.settledAt) return state;
   return {
     ...state,
-    settledAt: Math.max(state.settledAt, dueAt),
+    settledAt: Math.max(state.settledAt, settlesAt),
     lastDueAt: dueAt,
     lastSentAt: sentAt,
     lastTaskId: dispatch.envelope.id,

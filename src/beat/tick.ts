@@ -2,12 +2,19 @@
 import type { Instant } from "../clock.ts";
 import type { Occasion } from "../event.ts";
 import type { Occurrence } from "./occurrence.ts";
-import type { Plan, Slot } from "./plan.ts";
-import { type Dropped, type Verdict, judgeMissed } from "./recover.ts";
+import type { DueSlot, Plan, Slot } from "./plan.ts";
+import { type Dropped, judgeMissed, type Verdict } from "./recover.ts";
 
 export interface Tick {
   readonly due: readonly Occurrence[];
-  readonly missed: readonly { readonly slot: Slot; readonly dropped: Dropped }[];
+  readonly missed: readonly Missed[];
+}
+
+export interface Missed {
+  readonly slot: Slot;
+  readonly dropped: Dropped;
+  /** False: an occurrence before these is still to be sent, and settles them with it. */
+  readonly isSettled: boolean;
 }
 
 /**
@@ -22,67 +29,93 @@ const countPerEntry = 1000;
 
 /** Takes at most about `limit` occurrences from the plan: what is due first, then what is being made up. */
 export function tick(plan: Plan, now: Instant, limit: number): Tick {
-  const due: Occurrence[] = [];
-  const missed: { slot: Slot; dropped: Dropped }[] = [];
-  let budget = countBudget;
-  while (due.length < limit) {
+  const taking: Taking = { plan, now, due: [], missed: [], budget: countBudget };
+  while (taking.due.length < limit) {
     const slot = plan.popDue(now);
     if (slot === undefined) break;
-    if (slot.sendAt >= now - lateMs && slot.sendAt > plan.aliveSince) {
-      due.push(take(plan, slot, "scheduled"));
-      plan.put(slot);
-      continue;
-    }
-    const verdict = judge(slot, now, Math.max(1, Math.min(countPerEntry, budget)));
-    for (const dropped of verdict.dropped) {
-      budget -= dropped.count;
-      missed.push({ slot, dropped });
-    }
-    const made = makeUp(plan, slot, verdict);
-    if (made !== null) due.push(made);
+    guarded(taking, slot, () => {
+      if (slot.sendAt >= now - lateMs && slot.sendAt > plan.aliveSince) {
+        take(taking, slot, "scheduled");
+        plan.put(slot);
+      } else makeUp(taking, slot);
+    });
   }
-  catchUp(plan, now, { due, limit });
-  return { due, missed };
+  catchUp(taking, limit);
+  return taking;
 }
 
-function judge(slot: Slot, now: Instant, countLimit: number): Verdict {
-  const firstAt = slot.dueAt as Instant;
+interface Taking {
+  readonly plan: Plan;
+  readonly now: Instant;
+  readonly due: Occurrence[];
+  readonly missed: Missed[];
+  budget: number;
+}
+
+/** A schedule of the user's own may throw at any time: that ends its entry, and no other. */
+function guarded({ plan }: Taking, slot: DueSlot, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    plan.quarantine(slot, error);
+  }
+}
+
+function makeUp(taking: Taking, slot: DueSlot): void {
+  const { plan, due, missed } = taking;
+  const verdict = judge(taking, slot);
+  for (const dropped of verdict.dropped) {
+    taking.budget -= dropped.count;
+    missed.push({ slot, dropped, isSettled: verdict.send === null || dropped.toAt < verdict.send });
+  }
+  if (verdict.catchUpFrom !== null) {
+    plan.waitInLine(slot, verdict.catchUpFrom);
+    return;
+  }
+  if (verdict.send !== null) {
+    slot.taken += 1;
+    due.push(occurrence(taking, slot, { dueAt: verdict.send, settlesAt: verdict.settledAt, occasion: "missed" }));
+  }
+  plan.step(slot, verdict.settledAt);
+  plan.put(slot);
+}
+
+function judge({ now, budget }: Taking, slot: DueSlot): Verdict {
+  const firstAt = slot.dueAt;
   // A jittered occurrence is missed when its sending time has passed, not its nominal one.
   const until = Math.max(firstAt, now - slot.entry.jitterMs);
+  const countLimit = Math.max(1, Math.min(countPerEntry, budget));
   return judgeMissed(slot.entry, slot.schedule, { firstAt, until, countLimit });
 }
 
-function makeUp(plan: Plan, slot: Slot, verdict: Verdict): Occurrence | null {
-  if (verdict.catchUpFrom !== null) {
-    slot.dueAt = verdict.catchUpFrom;
-    plan.catchingUp.push(slot);
-    return null;
-  }
-  if (verdict.send !== null) slot.taken += 1;
-  plan.step(slot, verdict.settledAt);
-  plan.put(slot);
-  return verdict.send === null ? null : occurrence(slot, verdict.send, "missed");
-}
-
 /** Oldest first and in turns, behind everything that is due now, so that making up delays nobody. */
-function catchUp(plan: Plan, now: Instant, batch: { due: Occurrence[]; limit: number }): void {
-  while (batch.due.length < batch.limit) {
-    const slot = plan.catchingUp.shift();
+function catchUp(taking: Taking, limit: number): void {
+  const { plan, now, due } = taking;
+  while (due.length < limit) {
+    const slot = plan.nextInLine();
     if (slot === undefined) return;
-    batch.due.push(take(plan, slot, "missed"));
-    if (slot.dueAt !== null && slot.sendAt <= now) plan.catchingUp.push(slot);
-    else plan.put(slot);
+    guarded(taking, slot, () => {
+      take(taking, slot, "missed");
+      if (slot.dueAt !== null && slot.sendAt <= now) plan.waitInLine(slot, slot.dueAt);
+      else plan.put(slot);
+    });
   }
 }
 
-function take(plan: Plan, slot: Slot, occasion: Occasion): Occurrence {
-  const dueAt = slot.dueAt as Instant;
+function take(taking: Taking, slot: DueSlot, occasion: Occasion): void {
+  const { dueAt } = slot;
+  taking.due.push(occurrence(taking, slot, { dueAt, settlesAt: dueAt, occasion }));
   slot.taken += 1;
-  plan.step(slot, dueAt);
-  return occurrence(slot, dueAt, occasion);
+  taking.plan.step(slot, dueAt);
 }
 
-function occurrence(slot: Slot, dueAt: Instant, occasion: Occasion): Occurrence {
-  const wantsNext = slot.entry.options.expires === "next";
-  return { entry: slot.entry, dueAt, nextDueAt: wantsNext ? slot.schedule.next(dueAt) : null, occasion };
+function occurrence(
+  { now }: Taking,
+  { entry, schedule }: Slot,
+  what: Pick<Occurrence, "dueAt" | "settlesAt" | "occasion">,
+): Occurrence {
+  if (entry.options.expires !== "next") return { entry, ...what, nextDueAt: null };
+  // What is made up lives until the next occurrence from now: with the one after its own time it would be born dead.
+  const after = what.occasion === "missed" ? Math.max(what.dueAt, now) : what.dueAt;
+  return { entry, ...what, nextDueAt: schedule.next(after) };
 }

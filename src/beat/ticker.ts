@@ -12,6 +12,8 @@ export interface TickerOptions {
   readonly emit: Emit;
   readonly maxIntervalMs: number;
   readonly onMissed: (missed: Tick["missed"]) => Promise<void>;
+  /** The wall clock has moved against the monotonic one, backwards where `byMs` is negative. */
+  readonly onJump: (byMs: number) => void;
 }
 
 /** Occurrences taken at once: the publisher gets its turn in between. */
@@ -79,12 +81,13 @@ export class Ticker {
   }
 
   #watchClock(): void {
-    const { clock, emit } = this.#options;
+    const { clock, emit, onJump } = this.#options;
     this.lookedAt = clock.now();
     const offset = this.lookedAt - clock.monotonic();
     const byMs = offset - this.#offset;
     if (Math.abs(byMs) < jumpMs) return;
     this.#offset = offset;
     emit({ type: "clock-jumped", byMs });
+    onJump(byMs);
   }
 }

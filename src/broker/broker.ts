@@ -1,7 +1,7 @@
 // What a broker owes: take a batch once, whole or not at all, under the guard of a term and of marks; say how much waits.
 import type { Instant } from "../clock.ts";
 import type { Envelope } from "../protocol/envelope.ts";
-import { LovageError } from "../error.ts";
+import { type ErrorDetails, LovageError } from "../error.ts";
 import type { LeaseKeeper } from "./lease.ts";
 
 export type PublishOutcome = "sent" | "duplicate";
@@ -54,5 +54,15 @@ export class UndeliverableError extends LovageError {
   constructor(ids: readonly string[], message: string, hint?: string) {
     super("broker", message, { hint });
     this.ids = ids;
+  }
+}
+
+/**
+ * The broker answered that it will not take something of a batch, and would not tomorrow: no permission for a queue, a key
+ * of another kind. The others of the batch may be published by themselves.
+ */
+export class RefusedError extends LovageError {
+  constructor(message: string, details: ErrorDetails = {}) {
+    super("broker", message, details);
   }
 }

@@ -28,7 +28,7 @@ function row(entry: Entry, state: EntryState | undefined, now: Instant): Row {
   const isKnown = state !== undefined && state.scheduleHash === entry.scheduleHash;
   const after = isKnown ? state.settledAt : now;
   const schedule = entry.schedule.bind?.({ anchorAt: after }) ?? entry.schedule;
-  const isOver = isKnown && entry.maxRuns !== null && state.runs >= entry.maxRuns;
+  const isOver = entry.maxRuns !== null && (state?.runs ?? 0) >= entry.maxRuns;
   return { entry, state, nextAt: entry.enabled && !isOver ? schedule.next(after) : null };
 }
 

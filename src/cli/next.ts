@@ -71,7 +71,7 @@ function parseTime(text: string, zone: string): Instant {
 function walker(entry: Entry, state: EntryState | undefined, now: Instant): Walker {
   const isKnown = state !== undefined && state.scheduleHash === entry.scheduleHash;
   const anchorAt = isKnown ? state.settledAt : now;
-  const left = entry.maxRuns === null ? Number.POSITIVE_INFINITY : entry.maxRuns - (isKnown ? state.runs : 0);
+  const left = entry.maxRuns === null ? Number.POSITIVE_INFINITY : entry.maxRuns - (state?.runs ?? 0);
   return { entry, schedule: entry.schedule.bind?.({ anchorAt }) ?? entry.schedule, left };
 }
 

@@ -28,6 +28,7 @@ export async function openRecord(location: string, scheduler: string | undefined
   if (scheduler === undefined) return openStore(location, tools);
   const made = await importClass(scheduler);
   const store = new (made as new (location: string, tools: Tools) => Partial<Store>)(location, tools);
+  if (typeof store.location !== "string") throw notAStore(scheduler);
   for (const method of ["load", "record", "history", "close"] as const) {
     if (typeof store[method] !== "function") throw notAStore(scheduler);
   }
@@ -61,6 +62,6 @@ export async function peekRecord(location: string): Promise<ReadonlyMap<string, 
 }
 
 function notAStore(scheduler: string): LovageError {
-  const hint = "it must name a class with load, record, history and close: ./my-store.ts:MyStore";
+  const hint = "it must name a class with location, load, record, history and close: ./my-store.ts:MyStore";
   return new LovageError("usage", `-S ${scheduler} is not a store`, { hint });
 }

@@ -1,4 +1,5 @@
 // `beat status`: whether a beat is at work on this beat-record; the exit code is for health checks.
+import { realpathSync } from "node:fs";
 import { hostname } from "node:os";
 import { App } from "../app/app.ts";
 import type { Conf } from "../app/conf.ts";
@@ -13,7 +14,7 @@ import { recordPath } from "./record.ts";
 const silentMs = 15_000;
 
 export async function statusCommand(options: ScheduleOptions & { readonly maxInterval?: number }): Promise<number> {
-  const record = recordPath(options, await settings(options));
+  const record = realPath(recordPath(options, await settings(options)));
   const alive = readAlive(record);
   if (alive === null) {
     throw new LovageError("store", `no beat runs on ${record} in ${process.cwd()}`, {
@@ -45,5 +46,14 @@ function isGone({ pid, host }: Alive): boolean {
     return false;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === "ESRCH";
+  }
+}
+
+/** The file lies beside the record itself, not beside a link to it. */
+function realPath(record: string): string {
+  try {
+    return realpathSync(record);
+  } catch {
+    return record;
   }
 }

@@ -81,9 +81,17 @@ export function isScheduleFileName(name: string): boolean {
 async function filesAt(path: string): Promise<readonly string[] | null> {
   const kind = await kindOf(path);
   if (kind !== "folder") return kind === null ? null : [path];
-  const names = (await readdir(path)).filter(isScheduleFileName).sort();
+  const names = (await namesIn(path)).filter(isScheduleFileName).sort();
   const kinds = await Promise.all(names.map((name) => kindOf(join(path, name))));
   return names.filter((_, index) => kinds[index] === "file").map((name) => join(path, name));
+}
+
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    throw new ConfigError(problemsOf(folder, error), error);
+  }
 }
 
 async function kindOf(path: string): Promise<"file" | "folder" | null> {

@@ -37,7 +37,7 @@ export async function watchSchedules(
   const { debounceMs = 200, poll = false, onError = () => undefined } = options;
   let known = await fingerprint(paths, addContent);
   let looks = await fingerprint(paths, addLooks);
-  const debounced = debounce(debounceMs, async () => {
+  const debounced = debounce(debounceMs, onError, async () => {
     if (!poll) await folders.renew();
     const present = await fingerprint(paths, addContent);
     if (present === known) return;
@@ -45,7 +45,7 @@ export async function watchSchedules(
     onChange();
   });
   const folders = watchFolders(paths, debounced.call, onError);
-  const looking = repeat(poll ? POLL_MS : LOOK_MS, async () => {
+  const looking = repeat(poll ? POLL_MS : LOOK_MS, onError, async () => {
     const present = await fingerprint(paths, addLooks);
     if (present !== looks) debounced.call();
     looks = present;
@@ -94,7 +94,7 @@ interface Debounced extends Repeated {
 }
 
 /** Runs `act` once a burst of calls is over, and never twice at a time. */
-function debounce(waitMs: number, act: () => Promise<void>): Debounced {
+function debounce(waitMs: number, onError: (error: unknown) => void, act: () => Promise<void>): Debounced {
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
   let isStopped = false;
@@ -103,7 +103,7 @@ function debounce(waitMs: number, act: () => Promise<void>): Debounced {
       clearTimeout(timer);
       if (isStopped) return;
       timer = setTimeout(() => {
-        running = running.then(() => (isStopped ? undefined : act()));
+        running = running.then(() => (isStopped ? undefined : act())).catch(onError);
       }, waitMs);
     },
     stop: async () => {
@@ -114,10 +114,9 @@ function debounce(waitMs: number, act: () => Promise<void>): Debounced {
   };
 }
 
-function repeat(everyMs: number, act: () => Promise<void>): Repeated {
-  const again = debounce(everyMs, async () => {
-    await act();
-    again.call();
+function repeat(everyMs: number, onError: (error: unknown) => void, act: () => Promise<void>): Repeated {
+  const again = debounce(everyMs, onError, async () => {
+    await act().finally(again.call);
   });
   again.call();
   return again;

@@ -1,5 +1,6 @@
 // What Redis and the network say, in words that tell the user what to do about it.
 import { LovageError, messageOf } from "../../error.ts";
+import { RefusedError } from "../broker.ts";
 
 /** Why no connection came about. */
 export function cannotReach(url: string, error: unknown): LovageError {
@@ -14,7 +15,9 @@ export function commandFailure(url: string, error: unknown): LovageError {
   const text = messageOf(error);
   if (isReply(error)) {
     const [reason, hint] = explainReply(text);
-    return new LovageError("broker", `${url} refused: ${reason}`, { hint, cause: error });
+    const message = `${url} refused: ${reason}`;
+    if (/^(NOPERM|WRONGTYPE)/.test(text)) return new RefusedError(message, { hint, cause: error });
+    return new LovageError("broker", message, { hint, cause: error });
   }
   return new LovageError("broker", `lost the connection to ${url} before it answered`, {
     hint: "whether it was done is not known; under a guard the same batch may be sent again",

@@ -1,5 +1,5 @@
-// Makes every entry's message once, ahead of time: what is wrong with its arguments, options or route is said at the start or
-// by `beat check`, not when the task is due.
+// Makes every entry's message and asks its schedule once, ahead of time: what is wrong with arguments, options, a route or a
+// schedule is said at the start or by `beat check`, not when the task is due.
 import type { Instant } from "../clock.ts";
 import { LovageError, messageOf, type Problem } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
@@ -17,6 +17,7 @@ export async function rehearse(
   for (const [index, entry] of entries.entries()) {
     if (index % sliceSize === sliceSize - 1) await new Promise((resolve) => setImmediate(resolve));
     try {
+      checkSchedule(entry, now);
       create({ entry, dueAt: now, settlesAt: now, nextDueAt: now, occasion: "scheduled" }, now);
     } catch (error) {
       const hint = error instanceof LovageError ? error.hint : undefined;
@@ -24,4 +25,14 @@ export async function rehearse(
     }
   }
   return problems;
+}
+
+/** Ours are sound; a schedule object of the user's own may be anything. */
+function checkSchedule({ schedule }: Entry, now: Instant): void {
+  const next = schedule.next(now);
+  if (next === null || next > now) return;
+  const hint = "next(after) takes and gives epoch milliseconds, or null when there is nothing more";
+  throw new LovageError("schedule", `its schedule answered ${String(next)} to next(${now}), which is not after it`, {
+    hint,
+  });
 }

@@ -23,11 +23,7 @@ export function beatCommand(): Command {
     .option("--pidfile <file>", "write the process id here; for others to read, it locks nothing")
     .option("--watch-poll", "look for changed schedule files by polling, for network file systems")
     .version(`lovage ${version()}`, "--version", "print the version");
-  command.action(async () => {
-    await runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>()));
-    // A broker that does not answer may still hold a socket open: a stopped beat does not wait for it.
-    process.exit();
-  });
+  command.action(async () => runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>())));
   for (const subcommand of [checkSubcommand(), nextSubcommand(), listSubcommand(), statusSubcommand()]) {
     command.addCommand(subcommand);
   }

@@ -1,4 +1,6 @@
 // How a command ends badly: one clear line for each mistake, a hint, a non-zero exit code, and no stack trace.
+import { importProblems } from "../config/import-problem.ts";
+import { shownPath } from "../config/shown-path.ts";
 import { ConfigError, formatProblem, LovageError, messageOf } from "../error.ts";
 
 /** The lines to print for anything thrown. A bug of ours keeps its stack: nobody could find it without. */
@@ -15,12 +17,63 @@ export function printFailure(command: string, error: unknown): void {
   for (const line of explain(error)) process.stderr.write(`${command}: ${line}\n`);
 }
 
-/** Runs a command to its end and turns what it throws into lines and an exit code. */
-export async function runCommand(command: string, run: () => Promise<number>): Promise<void> {
+let isDone = false;
+let onStray: ((error: unknown) => void) | null = null;
+
+/** Ends the process, and is not taken for an accident. */
+export function leave(code: number): never {
+  isDone = true;
+  process.exit(code);
+}
+
+/** From now on errors that nobody caught go here, instead of ending the command: timers and promises of the project. */
+export function catchStrayErrors(listener: (error: unknown) => void): void {
+  onStray = listener;
+}
+
+/**
+ * Runs a command to its end and turns what it throws into lines and an exit code. Then the process ends: neither a timer of
+ * the project's nor a socket to a silent broker keeps it.
+ */
+export async function runCommand(command: string, run: () => Promise<number>): Promise<never> {
+  watchProcess(command);
   try {
-    process.exitCode = await run();
+    return leave(await run());
   } catch (error) {
     printFailure(command, error);
-    process.exitCode = 1;
+    return leave(1);
   }
 }
+
+/** The project's code runs in this process, and may end or upset it at any time: that is never passed over in silence. */
+function watchProcess(command: string): void {
+  for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
+  const handle = (error: unknown): void => {
+    if (onStray !== null) {
+      onStray(error);
+      return;
+    }
+    process.stderr.write(`${command}: ${strayText(error)}\n`);
+    leave(1);
+  };
+  process.on("uncaughtException", handle).on("unhandledRejection", handle);
+  let isStarved = false;
+  process.on("beforeExit", () => {
+    isStarved = true;
+  });
+  process.on("exit", () => {
+    if (isDone) return;
+    process.stderr.write(`${command}: ${isStarved ? starved : quit}\n`);
+    process.exitCode = 1;
+  });
+}
+
+/** In the user's code by its place, else as a bug of ours. */
+export function strayText(error: unknown): string {
+  const [problem] = importProblems(error, "");
+  if (problem?.file !== undefined && problem.file !== shownPath("")) return formatProblem(problem);
+  return explain(error).join("\n");
+}
+
+const starved = "a module of the project never finished loading (look for a top-level await that does not end)";
+const quit = "the project's code ended the process before the command was done (look for process.exit)";

@@ -3,10 +3,11 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { App } from "../app/app.ts";
 import type { AppSettingsInput } from "../app/conf.ts";
-import { findApp } from "../app/find.ts";
+import { type FoundApp, findApp } from "../app/find.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
 import { rehearse } from "../beat/rehearse.ts";
 import { systemClock } from "../clock.ts";
+import { importProblems } from "../config/import-problem.ts";
 import { readModule } from "../config/read.ts";
 import { ConfigError, LovageError, messageOf, type Problem } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
@@ -31,19 +32,41 @@ export interface Project extends OpenedApp {
 
 /** One for all: two beats on one schedule in different folders must not send twice. Different schedules take --scope. */
 const defaultAppName = "lovage";
+const slowLoadMs = 10_000;
 const defaultFolder = "schedules";
 
 export async function openApp(options: CommonOptions): Promise<OpenedApp> {
   enterWorkdir(options.workdir);
-  const found = options.app === undefined ? undefined : await findApp(options.app, { workdir: process.cwd() });
+  const found = options.app === undefined ? undefined : await load(options.app);
   const app = found?.app ?? new App(defaultAppName);
   if (options.config !== undefined) {
     const { settings } = await readModule(options.config, { folders: [process.cwd()] });
     app.override(settings as AppSettingsInput);
   }
   app.override({ brokerUrl: options.broker, brokerWriteUrl: options.broker, resultBackend: options.resultBackend });
-  await app.finalize();
+  await finalize(app, found?.file);
   return { app, file: found?.file };
+}
+
+/** A module may wait for anything at its top level; that should not look as if nothing happened. */
+async function load(spec: string): Promise<FoundApp> {
+  const tell = (): void => void process.stderr.write(`still loading -A ${spec}: a module of it takes its time\n`);
+  const timer = setInterval(tell, slowLoadMs).unref();
+  try {
+    return await findApp(spec, { workdir: process.cwd() });
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** What a handler of the project throws is a mistake in the project, at its own line. */
+async function finalize(app: App, file: string | undefined): Promise<void> {
+  try {
+    await app.finalize();
+  } catch (error) {
+    if (error instanceof LovageError) throw error;
+    throw new ConfigError(importProblems(error, file ?? ""), error);
+  }
 }
 
 /**

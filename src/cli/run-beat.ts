@@ -13,6 +13,7 @@ import { createLogger, type LoggerOptions, logEvents } from "../log.ts";
 import type { Store } from "../store/store.ts";
 import { keepAlive } from "./alive.ts";
 import { banner } from "./banner.ts";
+import { catchStrayErrors, leave, strayText } from "./fail.ts";
 import { openProject, type Project, publishUrl } from "./open.ts";
 import type { BeatCommandOptions } from "./options.ts";
 import { openRecord, recordPath } from "./record.ts";
@@ -35,6 +36,7 @@ export async function runBeat(options: BeatCommandOptions): Promise<number> {
   const { beat, broker, store } = await assemble(project, options, events);
   const removePidfile = writePidfile(options.pidfile);
   const signal = nextSignal(() => void reloader.reload());
+  catchStrayErrors((error) => events.emit({ type: "failure", where: "uncaught", reason: strayText(error) }));
   await beat.start();
   const endAlive = keepAlive(store.location, beat, events);
   reloader.connect({ reread: project.reread, apply: (entries) => beat.reload(entries) });
@@ -94,7 +96,7 @@ function nextSignal(onHangup: () => void): Promise<string> {
     let isStopping = false;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       process.on(signal, () => {
-        if (isStopping) process.exit(1);
+        if (isStopping) leave(1);
         isStopping = true;
         resolve(signal);
       });

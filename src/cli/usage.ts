@@ -1,10 +1,11 @@
 // A mistake on the command line: one line that says what is wrong and what there is, and exit code 2.
 import type { Command } from "commander";
 import { didYouMean } from "../error.ts";
+import { leave } from "./fail.ts";
 
 /** Applies to the command and all below it. */
 export function refineErrors(command: Command): Command {
-  command.showSuggestionAfterError(true).exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+  command.showSuggestionAfterError(true).exitOverride((error) => leave(error.exitCode === 0 ? 0 : 2));
   command.configureOutput({
     outputError: (text, write) => write(refine(text, command)),
   });

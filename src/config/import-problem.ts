@@ -53,7 +53,9 @@ function compileProblem(error: unknown): Problem | null {
   const found = /^(.+):(\d+):(\d+): ERROR: (.+)$/m.exec(messageOf(error));
   if (found === null) return null;
   const [, file = "", line, column, message = ""] = found;
-  return { file: shownPath(resolve(file)), line: Number(line), column: Number(column) + 1, message };
+  const isCommonJs = message.includes('"cjs"');
+  const hint = isCommonJs ? 'write "type": "module" in the package.json beside it' : undefined;
+  return { file: shownPath(resolve(file)), line: Number(line), column: Number(column) + 1, message, hint };
 }
 
 function firstLine(text: string): string {

@@ -1,6 +1,7 @@
-// Finds keys that YAML allows and we do not: one written twice, of which the second would silently win, and one that is
-// itself a map or list, as the braces of an unfilled template make it.
-import { isMap, isPair, isSeq } from "yaml";
+// Finds keys that YAML allows and we do not: one written twice, of which the second would silently win, one that would get
+// lost, and one that is no text but a map or list, as the braces of an unfilled template make it, or null.
+import { isMap, isPair, isScalar, isSeq } from "yaml";
+import { reservedName } from "./parse-frozen.ts";
 import type { Position } from "./positions-node.ts";
 import { keyText, startOf } from "./positions-node.ts";
 
@@ -28,18 +29,30 @@ function problemsOf(items: readonly unknown[], at: (offset: number) => Position)
   const found: KeyProblem[] = [];
   for (const pair of items) {
     if (!isPair(pair)) continue;
-    if (isMap(pair.key) || isSeq(pair.key)) {
-      found.push({ ...at(startOf(pair.key) ?? 0), ...notText });
+    const offset = startOf(pair.key) ?? startOf(pair.value) ?? 0;
+    const fault = faultOf(pair.key);
+    if (fault !== null) {
+      found.push({ ...at(offset), ...fault });
       continue;
     }
     const name = keyText(pair.key);
-    const offset = startOf(pair.key) ?? 0;
     const first = firsts.get(name);
     if (first === undefined) firsts.set(name, offset);
     else found.push({ ...at(offset), ...describe(name, at(first)) });
   }
   return found;
 }
+
+function faultOf(key: unknown): Pick<KeyProblem, "message" | "hint"> | null {
+  if (isMap(key) || isSeq(key)) return notText;
+  if (key === null || (isScalar(key) && key.value === null)) return notNull;
+  return keyText(key) === "__proto__" ? reservedName : null;
+}
+
+const notNull = {
+  message: "a key has to be text, not null",
+  hint: 'write it before the colon; a name such as "null" needs quotes',
+};
 
 const notText = {
   message: "a key has to be text, not a map or a list",

@@ -1,10 +1,11 @@
 // Runs in a thread of its own: checks one schedule file, then hands over what it holds, a slice per request.
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { parentPort, workerData } from "node:worker_threads";
 import { ConfigError, messageOf } from "../error.ts";
 import type { ThreadAnswer, ThreadTask } from "./files-thread.ts";
 import type { CheckedEntry } from "./parse-file.ts";
 import { checkScheduleText } from "./parse-file.ts";
+import { assertRegularFile, decodeText } from "./read-text.ts";
 
 /** So many take the receiving thread about a millisecond. */
 const SLICE = 100;
@@ -18,7 +19,7 @@ parentPort?.on("message", () => {
 
 function answer({ file, defaults }: ThreadTask): ThreadAnswer {
   try {
-    checked ??= checkScheduleText(readFileSync(file, "utf8"), file, defaults).checked;
+    checked ??= checkScheduleText(readText(file), file, defaults).checked;
     sent += SLICE;
     return { entries: checked.slice(sent - SLICE, sent) };
   } catch (error) {
@@ -26,4 +27,10 @@ function answer({ file, defaults }: ThreadTask): ThreadAnswer {
     const { code, syscall } = error as NodeJS.ErrnoException;
     return { failure: { message: messageOf(error), code, syscall } };
   }
+}
+
+/** It was a regular file before this thread began, but one that blocks here could not even be stopped. */
+function readText(file: string): string {
+  assertRegularFile(statSync(file), file);
+  return decodeText(readFileSync(file), file);
 }

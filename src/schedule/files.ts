@@ -8,6 +8,7 @@ import type { Entry } from "./entry.ts";
 import { loadInThread } from "./files-thread.ts";
 import type { FileDefaults } from "./parse-file.ts";
 import { mergeEntries, parseScheduleText } from "./parse.ts";
+import { assertRegularFile, decodeText } from "./read-text.ts";
 
 export interface LoadedSchedules {
   readonly entries: readonly Entry[];
@@ -104,9 +105,10 @@ async function kindOf(path: string): Promise<"file" | "folder" | null> {
 }
 
 async function loadFile(file: string, defaults: FileDefaults, threadFromBytes: number): Promise<readonly Entry[]> {
-  const { size } = await stat(file);
-  if (size >= threadFromBytes) return loadInThread(file, defaults);
-  return parseScheduleText(await readFile(file, "utf8"), file, defaults).entries;
+  const stats = await stat(file);
+  assertRegularFile(stats, file);
+  if (stats.size >= threadFromBytes) return loadInThread(file, defaults);
+  return parseScheduleText(decodeText(await readFile(file), file), file, defaults).entries;
 }
 
 function problemsOf(file: string, error: unknown): readonly Problem[] {

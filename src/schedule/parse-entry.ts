@@ -33,32 +33,39 @@ export function buildEntry(data: EntryData, place: EntryPlace, given?: Schedule)
   const options = readOptions(data.options ?? {}, timezone, attempt);
   const spans = readSpans(data, place.missedWithinMs, attempt);
   const limits = readLimits(data, timezone, attempt);
+  const { args = [], kwargs = {} } = data;
+  const payload = {
+    args: attempt(["args"], () => frozenCopy(args)) ?? [],
+    kwargs: attempt(["kwargs"], () => frozenCopy(kwargs)) ?? {},
+    options: attempt(["options"], () => frozenCopy(options)) ?? {},
+  };
   const bound = bindSchedule(data, { name: place.name, timezone }, given, attempt);
   const schedule = bound === undefined || issues.length > 0 ? undefined : limitSchedule(bound, limits, attempt);
   if (schedule === undefined || issues.length > 0) return { issues };
-  return { entry: freezeEntry({ data, place, timezone, options, schedule, ...spans }) };
+  return { entry: freezeEntry({ data, place, timezone, schedule, ...payload, ...spans }) };
 }
 
-interface EntryParts extends Pick<Entry, "timezone" | "options" | "schedule" | "jitterMs" | "missedWithinMs"> {
+interface EntryParts
+  extends Pick<Entry, "timezone" | "args" | "kwargs" | "options" | "schedule" | "jitterMs" | "missedWithinMs"> {
   readonly data: EntryData;
   readonly place: EntryPlace;
 }
 
-function freezeEntry({ data, place, timezone, options, schedule, jitterMs, missedWithinMs }: EntryParts): Entry {
+function freezeEntry({ data, place, schedule, jitterMs, ...parts }: EntryParts): Entry {
   const enabled = data.enabled ?? true;
   const maxRuns = data.max_runs ?? null;
   return Object.freeze({
     name: place.name,
     task: data.task,
-    args: frozenCopy(data.args ?? []),
-    kwargs: frozenCopy(data.kwargs ?? {}),
-    options: frozenCopy(options),
+    args: parts.args,
+    kwargs: parts.kwargs,
+    options: parts.options,
     schedule,
-    timezone,
+    timezone: parts.timezone,
     enabled,
     jitterMs,
     missed: data.missed ?? "latest",
-    missedWithinMs,
+    missedWithinMs: parts.missedWithinMs,
     maxRuns,
     description: data.description ?? null,
     scheduleHash: hashSchedule(schedule, { enabled, jitterMs, maxRuns }),

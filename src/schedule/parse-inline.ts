@@ -5,7 +5,7 @@ export class NotPlain extends Error {}
 
 /** One plain value, or a flow list or map, up to the end of the line or a comment. */
 export function readInline(text: string): unknown {
-  const cursor: Cursor = { text, at: 0 };
+  const cursor: Cursor = { text, at: 0, depth: 0 };
   const value = readValue(cursor, blockWord);
   // A comment needs a space before it, which may have been taken along with the value.
   endPattern.lastIndex = cursor.at;
@@ -23,7 +23,11 @@ export function readKey(text: string): string {
 interface Cursor {
   readonly text: string;
   at: number;
+  depth: number;
 }
+
+/** Each level is a call within a call, of which there is room for some thousands only. */
+const MAX_DEPTH = 100;
 
 // What is left out of these (such as `#`, `&`, `!`, `|` and, inside brackets, the comma) has a meaning of its own.
 const blockWord = /[\w./+-](?:[\w./+@*,()=% -]|:(?=[\w/]))*/y;
@@ -62,20 +66,21 @@ function readMap(cursor: Cursor): Record<string, unknown> {
 
 function readItems(cursor: Cursor, end: string, readItem: () => void): void {
   cursor.at += 1;
+  cursor.depth += 1;
+  if (cursor.depth > MAX_DEPTH) throw new NotPlain();
   skipSpaces(cursor);
-  if (cursor.text[cursor.at] === end) {
-    cursor.at += 1;
-    return;
-  }
-  for (;;) {
+  let next = cursor.text[cursor.at];
+  if (next === end) cursor.at += 1;
+  while (next !== end) {
     readItem();
     skipSpaces(cursor);
-    const next = cursor.text[cursor.at];
+    next = cursor.text[cursor.at];
     cursor.at += 1;
-    if (next === end) return;
+    if (next === end) break;
     if (next !== ",") throw new NotPlain();
     skipSpaces(cursor);
   }
+  cursor.depth -= 1;
 }
 
 function skipSpaces(cursor: Cursor): void {

@@ -94,23 +94,26 @@ function readByFullParser(reader: Reader, line: KeyLine): unknown {
   while (reader.index < reader.lines.length && belongsBelow(reader.lines[reader.index] ?? "", line.indent)) {
     reader.index += 1;
   }
-  const document = parseDocument(reader.lines.slice(start, reader.index).join("\n"), {
-    merge: true,
-    logLevel: "error",
-  });
-  const keyProblems = findKeyProblems(document.contents, () => nowhere);
-  if (document.errors.length + document.warnings.length + keyProblems.length > 0) throw new NotPlain();
   try {
+    const document = parseDocument(reader.lines.slice(start, reader.index).join("\n"), {
+      merge: true,
+      logLevel: "error",
+    });
+    const keyProblems = findKeyProblems(document.contents, () => nowhere);
+    if (document.errors.length + document.warnings.length + keyProblems.length > 0) throw new NotPlain();
     const map = document.toJS() as Readonly<Record<string, unknown>>;
     const [name, ...others] = Object.keys(map);
     if (name === line.key && others.length === 0) return map[name];
   } catch {
-    // An alias to elsewhere, which only the whole file can resolve.
+    // An alias to elsewhere, which only the whole file can resolve, or more levels than a parser can descend.
   }
   throw new NotPlain();
 }
 
 const nowhere = { line: 0, column: 0 };
+
+/** Each level is a call within a call, of which there is room for some thousands only. */
+const MAX_INDENT = 1000;
 
 function belongsBelow(text: string, indent: number): boolean {
   return text.search(/[^ ]/) > indent || emptyPattern.test(text);
@@ -133,6 +136,7 @@ function nothing(reader: Reader, line: KeyLine): null {
 }
 
 function readBlock(reader: Reader, indent: number): unknown {
+  if (indent > MAX_INDENT) throw new NotPlain();
   return /^ *- /.test(reader.lines[reader.index] ?? "") ? readList(reader, indent) : readMap(reader, indent);
 }
 

@@ -4,9 +4,11 @@ import { ConfigError } from "../error.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryDefinition } from "./parse-definition.ts";
 import { toCodePath, toCodeWords, toFileWords } from "./parse-definition.ts";
+import { attemptInto } from "./parse-attempt.ts";
 import { buildEntry } from "./parse-entry.ts";
 import { checkScheduleText } from "./parse-file.ts";
 import type { FileDefaults } from "./parse-file.ts";
+import { assertNames } from "./parse-frozen.ts";
 import type { Issue } from "./schema-issues.ts";
 import { formatPath, toIssues } from "./schema-issues.ts";
 import { entrySchema } from "./schema.ts";
@@ -33,6 +35,7 @@ export function createEntry(definition: EntryDefinition, defaults: EntryDefaults
     throw new ConfigError([{ file: defaults.source, message: "an entry needs a name" }]);
   }
   const { data, given } = toFileWords(definition);
+  assertKept(definition, defaults.source);
   const checked = entrySchema.safeParse(data);
   const issues = checked.success ? [] : toIssues(checked.error.issues, data, ["entries", name]);
   if (!checked.success) throw codeError(issues, defaults.source);
@@ -79,6 +82,15 @@ function clash(entry: Entry, other: Entry): Problem {
     message: `entry ${entry.name} is there twice: also at ${other.source}`,
     hint: "rename or remove one of them",
   };
+}
+
+/** The check of the shape would silently leave these keys out. */
+function assertKept({ name, kwargs }: EntryDefinition, source: string): void {
+  const issues: Issue[] = [];
+  const attempt = attemptInto(issues);
+  attempt(["entries", name], () => assertNames({ [name]: true }));
+  attempt(["entries", name, "kwargs"], () => assertNames(kwargs ?? {}));
+  if (issues.length > 0) throw codeError(issues, source);
 }
 
 function codeError(issues: readonly Issue[], source: string): ConfigError {

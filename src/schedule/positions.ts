@@ -1,8 +1,9 @@
 // Reads YAML for its values, and tells for any path in them at which line and column it stands.
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument, visit } from "yaml";
-import type { Alias, Document, Node, Pair, YAMLError, YAMLMap } from "yaml";
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } from "yaml";
+import type { Document, Node, Pair, YAMLError, YAMLMap } from "yaml";
 import type { Problem } from "../error.ts";
 import { messageOf } from "../error.ts";
+import { findDeepest, findHeaviestAlias, findUnresolvedAlias } from "./alias.ts";
 import { findKeyProblems } from "./duplicate.ts";
 import type { Position } from "./positions-node.ts";
 import { keyText, startOf } from "./positions-node.ts";
@@ -21,6 +22,22 @@ export interface YamlSource {
 const maxAliasCount = 1_000_000;
 
 export function readYaml(text: string, file: string): YamlSource {
+  try {
+    return readDocument(text, file);
+  } catch (error) {
+    // The parser descends a call at a time, and has run out of room for calls.
+    if (!(error instanceof RangeError)) throw error;
+    return unreadable(text, file);
+  }
+}
+
+function unreadable(text: string, file: string): YamlSource {
+  const before = text.slice(0, findDeepest(text)).split("\n");
+  const place = { line: before.length, column: (before.at(-1) ?? "").length + 1 };
+  return { value: null, problems: [{ file, message: "this is nested too deeply", ...place }], position: () => place };
+}
+
+function readDocument(text: string, file: string): YamlSource {
   const lines = new LineCounter();
   // The duplicate check of the library takes a time that grows with the square of the entries; ours names both places.
   const document = parseDocument(text, { lineCounter: lines, merge: true, uniqueKeys: false, logLevel: "error" });
@@ -34,7 +51,7 @@ export function readYaml(text: string, file: string): YamlSource {
     ...findKeyProblems(document.contents, at).map((problem) => ({ file, ...problem })),
   ];
   const read = toValue(document);
-  if ("fault" in read && problems.length === 0) problems.push({ file, message: read.fault, ...at(read.offset) });
+  if ("fault" in read && problems.length === 0) problems.push({ file, ...read.fault, ...at(read.offset) });
   return {
     value: "value" in read ? read.value : null,
     problems,
@@ -57,30 +74,31 @@ export function sortByPlace(problems: readonly Problem[]): readonly Problem[] {
   return [...problems].sort((left, right) => order(left) - order(right));
 }
 
-function toValue(document: Document.Parsed): { value: unknown } | { fault: string; offset: number } {
+type Fault = Pick<Problem, "message" | "hint">;
+
+function toValue(document: Document.Parsed): { value: unknown } | { fault: Fault; offset: number } {
   try {
     return { value: document.toJS({ maxAliasCount }) as unknown };
   } catch (error) {
+    if (error instanceof RangeError) throw error;
     const unresolved = findUnresolvedAlias(document);
-    if (unresolved === null) return { fault: messageOf(error), offset: 0 };
-    return {
-      fault: `there is no anchor &${unresolved.source} before *${unresolved.source}`,
-      offset: startOf(unresolved) ?? 0,
-    };
+    if (unresolved !== null) {
+      const message = `there is no anchor &${unresolved.source} before *${unresolved.source}`;
+      return { fault: { message }, offset: startOf(unresolved) ?? 0 };
+    }
+    const offset = startOf(findHeaviestAlias(document)) ?? 0;
+    return { fault: isAliasBomb(error) ? tooManyAliases : { message: messageOf(error) }, offset };
   }
 }
 
-function findUnresolvedAlias(document: Document.Parsed): Alias | null {
-  let found: Alias | null = null;
-  visit(document, {
-    Alias: (_key, alias) => {
-      if (alias.resolve(document) !== undefined) return undefined;
-      found = alias;
-      return visit.BREAK;
-    },
-  });
-  return found;
+function isAliasBomb(error: unknown): boolean {
+  return messageOf(error).startsWith("Excessive alias count");
 }
+
+const tooManyAliases: Fault = {
+  message: "too many aliases: together they stand for more than a million values",
+  hint: "write the values out, or use fewer aliases of aliases",
+};
 
 function syntaxProblem(fault: YAMLError, text: string, place: Position & { readonly file: string }): Problem {
   const { file, line, column } = place;

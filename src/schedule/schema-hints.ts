@@ -1,6 +1,6 @@
 // What somebody who wrote an unknown key most likely meant, and where it belongs.
 import { didYouMean } from "../error.ts";
-import { knownKeys } from "./schema.ts";
+import { knownKeys, scheduleKinds } from "./schema.ts";
 
 type Place = keyof typeof knownKeys;
 
@@ -20,6 +20,19 @@ export function hintForKey(key: string, value: unknown, path: readonly PropertyK
   if (known.some((word) => fold(word) === fold(key))) return suggest(didYouMean(key, known));
   if (place === "file" && looksLikeEntry(value)) return "write it under entries:";
   return hintToMove(key, place) ?? suggest(didYouMean(key, known)) ?? listing(known);
+}
+
+/** For a key that is known in a schedule, but not beside the one that says what kind of schedule it is. */
+export function clashOf(
+  key: string,
+  parent: unknown,
+  path: readonly PropertyKey[],
+): { readonly message: string; readonly hint: string } | null {
+  if (placeOf(path) !== "schedule" || !knownKeys.schedule.includes(key)) return null;
+  const map = parent as object;
+  const kind = scheduleKinds.find((word) => word !== key && Object.hasOwn(map, word));
+  const message = kind === undefined ? "does not go with the other keys" : `does not go with ${kind}`;
+  return { message, hint: `a schedule has one of ${scheduleKinds.join(", ")}, not two` };
 }
 
 function placeOf(path: readonly PropertyKey[]): Place | null {

@@ -1,6 +1,6 @@
 // Turns what the schema found into one plain mistake after the other, each with words that say what to write instead.
 import { didYouMean } from "../error.ts";
-import { hintForKey } from "./schema-hints.ts";
+import { clashOf, hintForKey } from "./schema-hints.ts";
 
 /** Where in the data: keys and indexes from the root of a file, such as `["entries", "lights", "schedule"]`. */
 export type Path = readonly PropertyKey[];
@@ -54,16 +54,17 @@ function unknownKeys(issue: SchemaIssue, parent: unknown, path: Path): readonly 
     path: [...path, key],
     message: "is not known here",
     hint: hintForKey(key, valueAt(parent, [key]), path),
+    ...clashOf(key, parent, path),
     isKey: true,
   }));
 }
 
-/** Only the branch that was meant is worth reporting: the one that misses least of what it wants. */
+/** Only the branch that was meant is worth reporting: the one that knows most of the keys, and misses least of its own. */
 function unionIssues(issue: SchemaIssue, value: unknown, path: Path): readonly Issue[] {
   const branches = (issue.errors ?? []).filter((branch) => !branch.some(isOfAnotherKind));
   const [best] = branches
     .map((branch) => ({ branch, missing: countMissing(branch, value), unknown: unknownIn(branch) }))
-    .sort((left, right) => left.missing - right.missing || left.unknown.length - right.unknown.length);
+    .sort((left, right) => countKeys(left.unknown) - countKeys(right.unknown) || left.missing - right.missing);
   if (best === undefined) {
     const values = (issue.errors ?? []).flat().flatMap((inner) => inner.values ?? []);
     return [plainIssue({ ...issue, values }, value, path)];
@@ -84,6 +85,10 @@ function countMissing(branch: readonly SchemaIssue[], value: unknown): number {
 
 function unknownIn(branch: readonly SchemaIssue[]): readonly SchemaIssue[] {
   return branch.filter((issue) => issue.code === "unrecognized_keys");
+}
+
+function countKeys(unknown: readonly SchemaIssue[]): number {
+  return unknown.flatMap(({ keys = [] }) => keys).length;
 }
 
 function plainIssue(issue: SchemaIssue, value: unknown, path: Path): Issue {

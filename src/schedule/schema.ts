@@ -177,6 +177,9 @@ export type CrontabData = z.output<typeof crontabSpec>;
 export type ExclusionData = z.output<typeof exclusion>;
 export type FileHead = z.output<typeof fileHeadSchema>;
 
+/** The keys that say of which kind a schedule is. */
+export const scheduleKinds = Object.keys(scheduleObjects);
+
 /** The keys known at each place, for "did you mean". */
 export const knownKeys = {
   file: Object.keys(fileSchema.shape),

@@ -75,8 +75,12 @@ async function fingerprint(
   return hash.digest("hex");
 }
 
-/** In pieces as they are read: even a large file holds nothing up. */
+/** In pieces as they are read: even a large file holds nothing up. A pipe would, for ever, so it is not opened. */
 async function addContent(hash: Hash, file: string): Promise<void> {
+  if (!(await stat(file)).isFile()) {
+    hash.update("not a regular file");
+    return;
+  }
   for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
 }
 

@@ -49,8 +49,11 @@ export class RedisConnection {
     });
   }
 
-  /** Runs commands on the open connection. What ioredis or Redis throws becomes a LovageError that says what to do. */
-  async run<T>(use: (client: Redis) => Promise<T>): Promise<T> {
+  /**
+   * Runs commands on the open connection. What ioredis or Redis throws becomes a LovageError that says what to do, and
+   * names the keys where Redis does not.
+   */
+  async run<T>(use: (client: Redis) => Promise<T>, keys: readonly string[] = []): Promise<T> {
     await this.#open();
     try {
       return await use(this.#client);
@@ -58,7 +61,7 @@ export class RedisConnection {
       // A master that was demoted stays connected: only a new connection finds the new one.
       if (isReply(error) && error.message.startsWith("READONLY")) this.#leave();
       if (isNoScript(error)) this.declared.clear();
-      throw commandFailure(this.url, error);
+      throw commandFailure(this.url, error, keys);
     }
   }
 

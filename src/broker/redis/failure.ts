@@ -9,20 +9,34 @@ export function cannotReach(url: string, error: unknown): LovageError {
   return new LovageError("broker", `cannot reach ${url}: ${reason}`, { hint, cause: error });
 }
 
-/** What an unanswered or refused command means. */
-export function commandFailure(url: string, error: unknown): LovageError {
+/** What an unanswered or refused command means; `keys` are those it was for. */
+export function commandFailure(url: string, error: unknown, keys: readonly string[] = []): LovageError {
   if (error instanceof LovageError) return error;
-  const text = messageOf(error);
   if (isReply(error)) {
-    const [reason, hint] = explainReply(text);
+    const [reason, hint] = explainReply(error.message, keys);
     const message = `${url} refused: ${reason}`;
-    if (/^(NOPERM|WRONGTYPE)/.test(text)) return new RefusedError(message, { hint, cause: error });
-    return new LovageError("broker", message, { hint, cause: error });
+    const details = { hint, cause: error };
+    return isRefusal(error) ? new RefusedError(message, details) : new LovageError("broker", message, details);
   }
   return new LovageError("broker", `lost the connection to ${url} before it answered`, {
     hint: "whether it was done is not known; under a guard the same batch may be sent again",
     cause: error,
   });
+}
+
+/** One of beat's own keys is in use for something else: nothing goes before somebody has put that right. */
+export function wrongKind(key: string, kind: string, wanted: string): LovageError {
+  const message = `redis key ${key} holds a ${kind}, not a ${wanted}: delete it (DEL) and beat goes on`;
+  return new LovageError("broker", message);
+}
+
+/** True where Redis would say the same tomorrow: no permission, or a key of another kind. */
+export function isRefusal(error: unknown): error is Error {
+  return isReply(error) && (isWrongType(error) || isForbidden(withoutScript(error.message)));
+}
+
+export function isWrongType(error: unknown): boolean {
+  return isReply(error) && withoutScript(error.message).startsWith("WRONGTYPE");
 }
 
 /** True for an error that Redis itself answered with. */
@@ -64,12 +78,42 @@ const replies: Readonly<Record<string, Explanation>> = {
   LOADING: ["it is still loading its data"],
 };
 
-function explainReply(text: string): Explanation {
+function explainReply(reply: string, keys: readonly string[] = []): Explanation {
+  const text = withoutScript(reply);
   const known = replies[text.split(" ", 1)[0] ?? ""];
   if (known !== undefined) return known;
-  if (text.startsWith("NOPERM")) return [text, "the user needs the commands and keys of Celery, and lovage:*"];
+  if (isForbidden(text))
+    return [explainForbidden(text, keys), "the user needs the commands and keys of Celery, and lovage:*"];
+  if (text.startsWith("WRONGTYPE") && keys.length > 0) return [`${listKeys(keys)} holds another kind of value`];
   if (text.includes("DB index is out of range")) {
     return ["it has no such database", "the path of the URL is the database, 0 to 15 unless configured otherwise"];
   }
   return [text.replace(/^ERR /, "")];
+}
+
+// Inside a script it is an ERR, in other words from version to version.
+function isForbidden(text: string): boolean {
+  return /^(NOPERM|ERR ACL failure|ERR The user executing the script)/.test(text);
+}
+
+function explainForbidden(text: string, keys: readonly string[]): string {
+  if (keys.length > 0 && /one of the keys|access the .* key/.test(text)) {
+    return `this user has no permission for ${listKeys(keys)}`;
+  }
+  return text.replace(/^(NOPERM|ERR ACL failure in script:|ERR) /, "");
+}
+
+function listKeys(keys: readonly string[]): string {
+  if (keys.length === 1) return `the key ${keys[0]}`;
+  const shown = keys.slice(0, 5).join(", ");
+  return `one of the keys ${shown}${keys.length > 5 ? ` and ${keys.length - 5} more` : ""}`;
+}
+
+/** Where in which script it happened means nothing to anybody but us. */
+function withoutScript(text: string): string {
+  return text
+    .replace(/\s*script: [0-9a-f]{40}, on @user_script:\d+\.?\s*$/, "")
+    .replace(/^ERR Error (running|compiling) script \([^)]*\): /, "ERR ")
+    .replace(/^((?:[A-Z]+ )?)(?:@?user_script:\d+: )+/, "$1")
+    .replace(/^ERR (?=[A-Z]{4,} )/, "");
 }

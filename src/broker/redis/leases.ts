@@ -5,9 +5,11 @@ import { type Mark, StaleTermError } from "../broker.ts";
 import { sendInOrder, slices } from "../chunks.ts";
 import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
 import type { RedisConnection } from "./connection.ts";
+import { isWrongType, wrongKind } from "./failure.ts";
 import {
   acquireScript,
   dropMarksScript,
+  readMisfit,
   releaseScript,
   renewScript,
   runScript,
@@ -51,7 +53,17 @@ export class RedisLeases implements LeaseKeeper {
 
   async marks(scope: string): Promise<ReadonlyMap<string, Instant>> {
     const key = scopeKeys(this.#prefix, scope).marks;
-    return this.#connection.run((client) => scanMarks(client, key));
+    return this.#connection.run(
+      async (client) => {
+        try {
+          return await scanMarks(client, key);
+        } catch (error) {
+          if (isWrongType(error)) throw wrongKind(key, await client.type(key), "hash");
+          throw error;
+        }
+      },
+      [key],
+    );
   }
 
   async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
@@ -77,7 +89,10 @@ export class RedisLeases implements LeaseKeeper {
   }
 
   async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
-    return this.#connection.run((client) => runScript(client, script, keys, args));
+    const reply = await this.#connection.run((client) => runScript(client, script, keys, args), keys);
+    const misfit = readMisfit(reply);
+    if (misfit !== null) throw wrongKind(misfit.key, misfit.kind, misfit.wanted);
+    return reply;
   }
 }
 
@@ -87,10 +102,19 @@ async function scanMarks(client: Redis, key: string): Promise<ReadonlyMap<string
   let cursor = "0";
   do {
     const [next, found] = await client.hscan(key, cursor, "COUNT", 5000);
-    for (let i = 0; i + 1 < found.length; i += 2) marks.set(found[i] ?? "", Number(found[i + 1]));
+    for (let i = 0; i + 1 < found.length; i += 2) {
+      const dueAt = parseMark(found[i + 1] ?? "");
+      if (dueAt !== null) marks.set(found[i] ?? "", dueAt);
+    }
     cursor = next;
   } while (cursor !== "0");
   return marks;
+}
+
+/** As the script reads it: what is no number is no mark, and the next publish writes over it. */
+function parseMark(text: string): Instant | null {
+  const dueAt = /^-?\d+\.?\d*$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(dueAt) ? dueAt : null;
 }
 
 /** PEXPIRE takes whole milliseconds, at least one. */

@@ -12,10 +12,10 @@ export interface Chunk {
   readonly targets: Targets;
 }
 
-/** The lists and channels of a chunk, and for each message where it goes (positions, lists first). */
+/** The lists of a chunk or its one channel, and for each message where it goes. */
 export interface Targets {
   readonly lists: readonly string[];
-  readonly channels: readonly string[];
+  readonly channel: string | undefined;
   readonly routes: readonly (readonly Target[])[];
 }
 
@@ -28,7 +28,10 @@ export interface Target {
 const messagesPerChunk = 500;
 const charactersPerChunk = 1 << 20;
 
-/** Encodes as it goes, so that a batch of a hundred thousand is never in memory twice. */
+/**
+ * Encodes as it goes, so that a batch of a hundred thousand is never in memory twice. A channel has its own chunks: Redis
+ * may refuse it in the middle of a script, and what the script did before would stay done.
+ */
 export function* chunkBatch(
   batch: readonly Envelope[],
   targetsOf: (envelope: Envelope) => readonly Target[],
@@ -36,31 +39,33 @@ export function* chunkBatch(
   let start = 0;
   while (start < batch.length) {
     const messages: string[] = [];
+    const routes: (readonly Target[])[] = [];
     let characters = 0;
     while (messages.length < messagesPerChunk && characters < charactersPerChunk) {
       const envelope = batch[start + messages.length];
       if (envelope === undefined) break;
+      const targets = targetsOf(envelope);
+      if (channelOf(targets) !== channelOf(routes[0] ?? targets)) break;
+      routes.push(targets);
       const message = encodeMessage(envelope, randomUUID());
       messages.push(message);
       characters += message.length;
     }
-    const routes = batch.slice(start, start + messages.length).map(targetsOf);
     yield { start, messages, targets: collectTargets(routes) };
     start += messages.length;
   }
 }
 
-/** The arguments of {@link publishScript}. */
-export function scriptCall(chunk: Chunk, marks: readonly Mark[], term: number): { targets: string[]; args: string[] } {
-  const { lists, channels } = chunk.targets;
-  const targets = [...lists, ...channels];
+/** The arguments of {@link publishScript}, after its keys: term, marks and the lists of the chunk. */
+export function scriptArguments(chunk: Chunk, marks: readonly Mark[], term: number): readonly string[] {
+  const { lists, channel, routes } = chunk.targets;
   const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
-  const args = [String(term), String(own.length), String(lists.length), hasRepeats(own) ? "1" : "0"];
+  const args = [String(term), String(own.length), hasRepeats(own) ? "1" : "0", channel ?? ""];
   for (const mark of own) args.push(mark.entry);
   for (const mark of own) args.push(String(mark.dueAt));
   args.push(...chunk.messages);
-  if (targets.length > 1) args.push(...numberRoutes(chunk.targets.routes, targets));
-  return { targets, args };
+  if (lists.length > 1) args.push(...numberRoutes(routes, lists));
+  return args;
 }
 
 /** Whether an entry comes more than once. */
@@ -100,11 +105,14 @@ export function createTargets(route: Route, prefix: string, db: number): (envelo
   };
 }
 
+function channelOf(targets: readonly Target[]): string | undefined {
+  return targets.find((target) => target.isChannel)?.key;
+}
+
 function collectTargets(routes: readonly (readonly Target[])[]): Targets {
-  const lists = new Set<string>();
-  const channels = new Set<string>();
-  for (const targets of routes) for (const { key, isChannel } of targets) (isChannel ? channels : lists).add(key);
-  return { lists: [...lists], channels: [...channels], routes };
+  const channel = channelOf(routes[0] ?? []);
+  const lists = channel === undefined ? new Set(routes.flatMap((targets) => targets.map(({ key }) => key))) : [];
+  return { lists: [...lists], channel, routes };
 }
 
 function numberRoutes(routes: readonly (readonly Target[])[], keys: readonly string[]): string[] {

@@ -2,14 +2,16 @@
 import { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
-import { type Binding, bindingKey, formatBinding, parseBinding, queueKeys } from "../../protocol/kombu.ts";
+import { queueKeys } from "../../protocol/kombu.ts";
 import { type Broker, type Guard, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker.ts";
 import { sendInOrder } from "../chunks.ts";
 import { checkGuard } from "../guard.ts";
-import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges } from "../routing.ts";
+import { checkDeliverable, createRoute } from "../routing.ts";
 import { maskUrl } from "../url.ts";
+import { declareQueues, readBindings } from "./bindings.ts";
 import { sendBulk } from "./bulk.ts";
 import { RedisConnection } from "./connection.ts";
+import { wrongKind } from "./failure.ts";
 import { RedisLeases } from "./leases.ts";
 import {
   type Chunk,
@@ -17,10 +19,10 @@ import {
   createTargets,
   groupByTarget,
   hasRepeats,
-  scriptCall,
+  scriptArguments,
   type Target,
 } from "./publish.ts";
-import { callScript, publishScript, scopeKeys } from "./scripts.ts";
+import { callScript, type Misfit, publishScript, readMisfit, scopeKeys } from "./scripts.ts";
 import { readTransport } from "./transport.ts";
 import { parseRedisUrl } from "./url.ts";
 
@@ -53,8 +55,8 @@ export class RedisBroker implements Broker {
   async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {
     checkGuard(batch.length, guard);
     if (batch.length === 0) return [];
-    await this.#declare(batch);
-    const route = createRoute(await this.#bindings(batch));
+    await declareQueues(this.#connection, this.#prefix, batch);
+    const route = createRoute(await readBindings(this.#connection, this.#prefix, batch));
     const targetsOf = createTargets(route, this.#prefix, this.#db);
     checkDeliverable(batch, (envelope) => targetsOf(envelope).length > 0);
     const chunks = chunkBatch(batch, targetsOf);
@@ -67,27 +69,12 @@ export class RedisBroker implements Broker {
 
   async depth(queue: string): Promise<number> {
     const keys = queueKeys(queue).map((key) => this.#prefix + key);
-    const lengths = await this.#connection.run((client) => Promise.all(keys.map((key) => client.llen(key))));
+    const lengths = await this.#connection.run((client) => Promise.all(keys.map((key) => client.llen(key))), keys);
     return lengths.reduce((sum, length) => sum + length, 0);
   }
 
   async close(): Promise<void> {
     await this.#connection.close();
-  }
-
-  /** Once a connection and queue, as kombu does: a worker may have to find the queue by its exchange. */
-  async #declare(batch: readonly Envelope[]): Promise<void> {
-    const members = declarations(batch).map(({ exchange, binding }): readonly [key: string, member: string] => [
-      this.#prefix + bindingKey(exchange === "" ? binding.queue : exchange),
-      formatBinding(binding),
-    ]);
-    if (members.length === 0) return;
-    await this.#connection.run(async (client) => {
-      const { declared } = this.#connection;
-      const missing = members.filter((pair) => !declared.has(pair.join()));
-      await Promise.all(missing.map(([key, member]) => client.sadd(key, member)));
-      for (const pair of missing) declared.add(pair.join());
-    });
   }
 
   /** Ahead of the chunks: were it missing, a chunk that brings it along could overtake others already on their way. */
@@ -100,19 +87,6 @@ export class RedisBroker implements Broker {
     });
   }
 
-  /** Asked anew for each batch, as kombu does: workers come and go. */
-  async #bindings(batch: readonly Envelope[]): Promise<Bindings> {
-    const exchanges = namedExchanges(batch);
-    if (exchanges.length === 0) return new Map();
-    return this.#connection.run(async (client) => {
-      const tables = exchanges.map(async (exchange): Promise<readonly [string, readonly Binding[]]> => {
-        const members = await client.smembers(this.#prefix + bindingKey(exchange));
-        return [exchange, members.map(parseBinding).filter((binding) => binding !== null)];
-      });
-      return new Map(await Promise.all(tables));
-    });
-  }
-
   readonly #push = async (chunk: Chunk): Promise<readonly PublishOutcome[]> => {
     await this.#connection.run((client) => {
       const pushes = [...groupByTarget(chunk)].map(([{ key, isChannel }, messages]) =>
@@ -121,24 +95,25 @@ export class RedisBroker implements Broker {
           : sendBulk(client, "lpush", [key, ...messages]),
       );
       return Promise.all<unknown>(pushes);
-    });
+    }, chunk.targets.lists);
     return chunk.messages.map(() => "sent");
   };
 
   async #pushGuarded(chunk: Chunk, batch: readonly Envelope[], guard: Guard): Promise<readonly PublishOutcome[]> {
-    const { targets, args } = scriptCall(chunk, guard.marks, guard.term);
-    const keys = scopeKeys(this.#prefix, guard.scope);
-    const reply = await this.#connection.run((client) =>
-      callScript(client, publishScript, [keys.term, keys.marks, ...targets], args),
-    );
+    const args = scriptArguments(chunk, guard.marks, guard.term);
+    const { term, marks } = scopeKeys(this.#prefix, guard.scope);
+    const keys = [term, marks, ...chunk.targets.lists];
+    const reply = await this.#connection.run((client) => callScript(client, publishScript, keys, args), keys);
     if (reply === "stale") throw new StaleTermError(guard.scope, guard.term);
     if (!Array.isArray(reply)) throw new LovageError("broker", `${this.url} gave an answer that is not understood`);
-    if (reply[0] === "type") throw this.#notAList(chunk, batch, String(reply[1]), String(reply[2]));
+    const misfit = readMisfit(reply);
+    if (misfit?.wanted === "list") throw this.#notAList(chunk, batch, misfit);
+    if (misfit !== null) throw wrongKind(misfit.key, misfit.kind, misfit.wanted);
     const duplicates = new Set(reply as readonly number[]);
     return chunk.messages.map((_, index) => (duplicates.has(index + 1) ? "duplicate" : "sent"));
   }
 
-  #notAList(chunk: Chunk, batch: readonly Envelope[], key: string, kind: string): UndeliverableError {
+  #notAList(chunk: Chunk, batch: readonly Envelope[], { key, kind }: Misfit): UndeliverableError {
     const leadsThere = (targets: readonly Target[]): boolean => targets.some((target) => target.key === key);
     const ids = chunk.targets.routes.flatMap((targets, index) =>
       leadsThere(targets) ? [batch[chunk.start + index]?.id ?? ""] : [],

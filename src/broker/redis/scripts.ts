@@ -4,7 +4,8 @@
 //   lovage:S:lease   hash    id, label and term of the leader; expires with the lease
 //   lovage:S:marks   hash    entry -> epoch milliseconds of the newest occurrence that is settled
 //
-// All writes of a script come after all its checks, so that an error never leaves half of them.
+// All writes of a script come after all its checks, so that an error never leaves half of them: Redis takes nothing back.
+// A script that finds a key of another kind answers {"type", key, kind it is, kind it should be} and has done nothing.
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
 import { sendBulk } from "./bulk.ts";
@@ -46,55 +47,79 @@ export async function runScript(
   }
 }
 
+/** A key that holds something else than it should. */
+export interface Misfit {
+  readonly key: string;
+  readonly kind: string;
+  readonly wanted: string;
+}
+
+/** What a script answers when it found one; null for any other answer. */
+export function readMisfit(reply: unknown): Misfit | null {
+  if (!Array.isArray(reply) || reply[0] !== "type") return null;
+  const [, key, kind, wanted] = reply.map(String);
+  return { key: key ?? "", kind: kind ?? "", wanted: wanted ?? "" };
+}
+
+const misfit = `
+  local function misfit(key, wanted)
+    local kind = redis.call('TYPE', key).ok
+    if kind ~= wanted and kind ~= 'none' then return {'type', key, kind, wanted} end
+  end`;
+const checkKinds = `${misfit}
+  local wrong = misfit(KEYS[1], 'string') or misfit(KEYS[2], 'hash')
+  if wrong then return wrong end`;
+
 /**
- * KEYS: term, marks, then every target. ARGV: term, count n, how many of the targets are lists (the rest are channels),
- * "1" if an entry comes more than once, n entries, n due times, n messages and, where there are several targets, n lists
- * of their numbers ("1" or "1,3").
- * Answers "stale", or {"type", key, type} for a key that is no list, or the positions (from 1) of the duplicates.
+ * KEYS: term, marks, then every list. ARGV: term, count n, "1" if an entry comes more than once, the channel that all
+ * of it goes to ("" where it goes to lists), n entries, n due times, n messages and, where there are several lists, n
+ * lists of their numbers ("1" or "1,3"). A mark that is no number counts as none.
+ * Answers "stale", or what is said above, or the positions (from 1) of the duplicates.
  */
-export const publishScript = define(`
+// SET comes before PUBLISH, which no lack of memory or of a disk stops: a server that takes no writes must say so first.
+export const publishScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'stale' end
-  local count, lists, repeats = tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4] == '1'
+  local count, repeats, channel = tonumber(ARGV[2]), ARGV[3] == '1', ARGV[4]
+  local lists = #KEYS - 2
   for i = 1, lists do
-    local kind = redis.call('TYPE', KEYS[2 + i]).ok
-    if kind ~= 'list' and kind ~= 'none' then return {'type', KEYS[2 + i], kind} end
+    wrong = misfit(KEYS[2 + i], 'list')
+    if wrong then return wrong end
   end
   local entries, dues, messages, routes = 4, 4 + count, 4 + 2 * count, 4 + 3 * count
   local marks = redis.call('HMGET', KEYS[2], unpack(ARGV, entries + 1, entries + count))
   local sent, moves, newest, duplicates = {}, {}, {}, {}
   local total = 0
   for i = 1, count do
-    local entry, due = ARGV[entries + i], ARGV[dues + i]
-    local mark = newest[entry] or marks[i]
-    if mark and tonumber(due) <= tonumber(mark) then
+    local entry, due = ARGV[entries + i], tonumber(ARGV[dues + i])
+    local mark = newest[entry]
+    if not mark and marks[i] and string.find(marks[i], '^-?%d+%.?%d*$') then mark = tonumber(marks[i]) end
+    if mark and mark < math.huge and due <= mark then
       duplicates[#duplicates + 1] = i
     else
       if repeats then newest[entry] = due end
       total = total + 1
       sent[total] = i
       moves[2 * total - 1] = entry
-      moves[2 * total] = due
+      moves[2 * total] = ARGV[dues + i]
     end
   end
   if total == 0 then return duplicates end
-  if total == count and lists == 1 and #KEYS == 3 then
+  if channel ~= '' then
+    redis.call('SET', KEYS[1], ARGV[1])
+    for _, i in ipairs(sent) do redis.call('PUBLISH', channel, ARGV[messages + i]) end
+  elseif total == count and lists == 1 then
     redis.call('LPUSH', KEYS[3], unpack(ARGV, messages + 1, messages + count))
   else
     local pushes = {}
-    for target = 1, lists do pushes[target] = {} end
+    for list = 1, lists do pushes[list] = {} end
     for _, i in ipairs(sent) do
       for number in string.gmatch(ARGV[routes + i] or '1', '%d+') do
-        local target = tonumber(number)
-        if target > lists then
-          redis.call('PUBLISH', KEYS[2 + target], ARGV[messages + i])
-        else
-          local push = pushes[target]
-          push[#push + 1] = ARGV[messages + i]
-        end
+        local push = pushes[tonumber(number)]
+        push[#push + 1] = ARGV[messages + i]
       end
     end
-    for target = 1, lists do
-      if #pushes[target] > 0 then redis.call('LPUSH', KEYS[2 + target], unpack(pushes[target])) end
+    for list = 1, lists do
+      if #pushes[list] > 0 then redis.call('LPUSH', KEYS[2 + list], unpack(pushes[list])) end
     end
   end
   redis.call('HSET', KEYS[2], unpack(moves))
@@ -102,14 +127,17 @@ export const publishScript = define(`
 `);
 
 /** KEYS: term, lease. ARGV: id, label, span. Answers {1, term}, or {0, label of the holder, milliseconds it still has}. */
-export const acquireScript = define(`
+export const acquireScript = define(`${checkKinds}
   local holder = redis.call('HGET', KEYS[2], 'id')
   if holder and holder ~= ARGV[1] then
-    return {0, redis.call('HGET', KEYS[2], 'label'), redis.call('PTTL', KEYS[2])}
+    return {0, redis.call('HGET', KEYS[2], 'label') or '', redis.call('PTTL', KEYS[2])}
   end
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-  local term = string.format('%.0f', math.max(tonumber(redis.call('GET', KEYS[1]) or '0') + 1, now))
+  local before = redis.call('GET', KEYS[1]) or ''
+  -- What is no number of ours counts as none.
+  if not string.find(before, '^%d+$') or #before > 15 then before = '0' end
+  local term = string.format('%.0f', math.max(tonumber(before) + 1, now))
   redis.call('SET', KEYS[1], term)
   redis.call('HSET', KEYS[2], 'id', ARGV[1], 'label', ARGV[2], 'term', term)
   redis.call('PEXPIRE', KEYS[2], ARGV[3])
@@ -117,7 +145,7 @@ export const acquireScript = define(`
 `);
 
 /** KEYS: term, lease. ARGV: term, id, label, span. */
-export const renewScript = define(`
+export const renewScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('HSET', KEYS[2], 'id', ARGV[2], 'label', ARGV[3], 'term', ARGV[1])
   redis.call('PEXPIRE', KEYS[2], ARGV[4])
@@ -125,7 +153,7 @@ export const renewScript = define(`
 `);
 
 /** KEYS: term, lease. ARGV: term. */
-export const releaseScript = define(`
+export const releaseScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('INCR', KEYS[1])
   redis.call('DEL', KEYS[2])
@@ -133,14 +161,14 @@ export const releaseScript = define(`
 `);
 
 /** KEYS: term, marks. ARGV: term, then entry, due time, entry, due time ... */
-export const setMarksScript = define(`
+export const setMarksScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('HSET', KEYS[2], unpack(ARGV, 2))
   return 1
 `);
 
 /** KEYS: term, marks. ARGV: term, then entries. */
-export const dropMarksScript = define(`
+export const dropMarksScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('HDEL', KEYS[2], unpack(ARGV, 2))
   return 1

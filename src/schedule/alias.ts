@@ -14,6 +14,19 @@ export function findUnresolvedAlias(document: Document.Parsed): Alias | null {
   return found;
 }
 
+/** An alias inside of what it stands for. */
+export function findCircularAlias(document: Document.Parsed): Alias | null {
+  let found: Alias | null = null;
+  visit(document, {
+    Alias: (_key, alias, path) => {
+      if (!path.some((node) => isCollection(node) && node.anchor === alias.source)) return undefined;
+      found = alias;
+      return visit.BREAK;
+    },
+  });
+  return found;
+}
+
 /** The alias that stands for most nodes, counting those behind the aliases in it. */
 export function findHeaviestAlias(document: Document.Parsed): Alias | null {
   const anchors = new Map<string, number>();
@@ -35,6 +48,9 @@ export function findHeaviestAlias(document: Document.Parsed): Alias | null {
   return heaviest;
 }
 
+/** Begin of document, of a scalar, and an early end of brackets: tokens that stand for nothing in the text. */
+const lexerMarks: ReadonlySet<string> = new Set(["\u0002", "\u001F", "\u0018"]);
+
 /** The offset at which the deepest nesting begins: its outermost bracket, or the line that is indented the most. */
 export function findDeepest(text: string): number {
   let [depth, outermost, deepest, found, offset] = [0, 0, 0, 0, 0];
@@ -45,8 +61,7 @@ export function findDeepest(text: string): number {
       if (depth > deepest) [deepest, found] = [depth, outermost];
     }
     if (/^[\]}]$/.test(token)) depth -= 1;
-    // The lexer's own marks stand for nothing in the text.
-    if (!/^[\u0002\u0018\u001F]$/.test(token)) offset += token.length;
+    if (!lexerMarks.has(token)) offset += token.length;
   }
   const indented = findIndented(text);
   return deepest >= indented.depth ? found : indented.offset;

@@ -3,7 +3,7 @@ import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, parseDocument } f
 import type { Document, Node, Pair, YAMLError, YAMLMap } from "yaml";
 import type { Problem } from "../error.ts";
 import { messageOf } from "../error.ts";
-import { findDeepest, findHeaviestAlias, findUnresolvedAlias } from "./alias.ts";
+import { findCircularAlias, findDeepest, findHeaviestAlias, findUnresolvedAlias } from "./alias.ts";
 import { findKeyProblems } from "./duplicate.ts";
 import type { Position } from "./positions-node.ts";
 import { keyText, startOf } from "./positions-node.ts";
@@ -46,6 +46,7 @@ function readDocument(text: string, file: string): YamlSource {
     return { line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   const faults = [...document.errors, ...document.warnings];
+  if (faults.some(({ message }) => message.includes("call stack"))) return unreadable(text, file);
   const problems: Problem[] = [
     ...distinctByLine(faults.map((fault) => syntaxProblem(fault, text, { file, ...at(fault.pos[0]) }))),
     ...findKeyProblems(document.contents, at).map((problem) => ({ file, ...problem })),
@@ -80,7 +81,8 @@ function toValue(document: Document.Parsed): { value: unknown } | { fault: Fault
   try {
     return { value: document.toJS({ maxAliasCount }) as unknown };
   } catch (error) {
-    if (error instanceof RangeError) throw error;
+    if (error instanceof RangeError)
+      return { fault: { message: "refers to itself" }, offset: circularOffset(document, error) };
     const unresolved = findUnresolvedAlias(document);
     if (unresolved !== null) {
       const message = `there is no anchor &${unresolved.source} before *${unresolved.source}`;
@@ -89,6 +91,13 @@ function toValue(document: Document.Parsed): { value: unknown } | { fault: Fault
     const offset = startOf(findHeaviestAlias(document)) ?? 0;
     return { fault: isAliasBomb(error) ? tooManyAliases : { message: messageOf(error) }, offset };
   }
+}
+
+/** Without a circle, it is the depth that was too much. */
+function circularOffset(document: Document.Parsed, error: RangeError): number {
+  const offset = startOf(findCircularAlias(document));
+  if (offset === null) throw error;
+  return offset;
 }
 
 function isAliasBomb(error: unknown): boolean {

@@ -12,14 +12,20 @@ const otherWords: ReadonlyMap<string, string> = new Map([
   ...["keyword_arguments", "params"].map((word) => [word, "kwargs"] as const),
 ]);
 
+const solarWords: ReadonlyMap<string, string> = new Map([
+  ["lat", "latitude"],
+  ...["lon", "long", "lng"].map((word) => [word, "longitude"] as const),
+]);
+
 /** `path` leads to the map that holds the key. */
 export function hintForKey(key: string, value: unknown, path: readonly PropertyKey[]): string | undefined {
   const place = placeOf(path);
   if (place === null) return undefined;
-  const known = knownKeys[place];
+  const known: readonly string[] = knownKeys[place];
+  if (known.includes(key)) return "it does not go with the keys beside it";
   if (known.some((word) => fold(word) === fold(key))) return suggest(didYouMean(key, known));
   if (place === "file" && looksLikeEntry(value)) return "write it under entries:";
-  return hintToMove(key, place) ?? suggest(didYouMean(key, known)) ?? listing(known);
+  return hintToMove(key, place) ?? suggest(wordMeant(key, known)) ?? listing(known);
 }
 
 /** For a key that is known in a schedule, but not beside the one that says what kind of schedule it is. */
@@ -27,12 +33,13 @@ export function clashOf(
   key: string,
   parent: unknown,
   path: readonly PropertyKey[],
-): { readonly message: string; readonly hint: string } | null {
+): { readonly message: string; readonly hint: string | undefined } | null {
   if (placeOf(path) !== "schedule" || !knownKeys.schedule.includes(key)) return null;
   const map = parent as object;
   const kind = scheduleKinds.find((word) => word !== key && Object.hasOwn(map, word));
   const message = kind === undefined ? "does not go with the other keys" : `does not go with ${kind}`;
-  return { message, hint: `a schedule has one of ${scheduleKinds.join(", ")}, not two` };
+  const isKind = scheduleKinds.includes(key);
+  return { message, hint: isKind ? `a schedule has one of ${scheduleKinds.join(", ")}, not two` : undefined };
 }
 
 function placeOf(path: readonly PropertyKey[]): Place | null {
@@ -48,6 +55,11 @@ const innerPlaces = ["options", "schedule", "crontab", "dst", "exclude"] as cons
 
 function looksLikeEntry(value: unknown): boolean {
   return typeof value === "object" && value !== null && ("task" in value || "schedule" in value);
+}
+
+function wordMeant(key: string, known: readonly string[]): string | null {
+  const word = solarWords.get(key);
+  return word !== undefined && known.includes(word) ? word : didYouMean(key, known);
 }
 
 function hintToMove(key: string, place: Place): string | undefined {

@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { isApp } from "lovage";
 import { DateTime } from "luxon";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { beatCommand } from "../../src/cli/beat.ts";
+import { linesOf } from "../../src/log-line.ts";
 import { crontab } from "../../src/schedule/crontab.ts";
 import type { DstPolicy } from "../../src/schedule/dst.ts";
 import { loadScheduleFiles } from "../../src/schedule/files.ts";
@@ -85,6 +87,50 @@ describe("TypeScript in the documentation", () => {
   }
 });
 
+describe("links in the documentation", () => {
+  const links = pages.flatMap((page) =>
+    [...readFileSync(join(root, page), "utf8").matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)].map(
+      ([, path = "", anchor]) => ({ page, path, anchor }),
+    ),
+  );
+
+  it("are found", () => {
+    expect(links.length).toBeGreaterThan(10);
+  });
+
+  it.each(links)("$page leads to $path $anchor", ({ page, path, anchor }) => {
+    const target = path === "" ? join(root, page) : join(root, dirname(page), path);
+    expect(existsSync(target)).toBe(true);
+    if (anchor !== undefined) expect(anchorsOf(target)).toContain(anchor);
+  });
+});
+
+describe("docs/commands.md", () => {
+  const text = readFileSync(join(root, "docs/commands.md"), "utf8");
+
+  it.each(["beat", "next"])("has all options of %s, and no others", (name) => {
+    const beat = beatCommand();
+    const command = beat.commands.find((child) => child.name() === name) ?? beat;
+    const section = text.slice(text.indexOf(`\n## ${beat === command ? "beat" : `beat ${name}`}\n`) + 1);
+    const rows = section.slice(0, section.indexOf("\n## ")).match(/^\| `-.*?\|/gm) ?? [];
+    const documented = rows.flatMap((row) => row.match(/--[\w-]+/g) ?? []);
+    const options = command.options.flatMap(({ long }) => long ?? []);
+    expect(documented.sort()).toEqual([...options, ...(beat === command ? ["--help"] : [])].sort());
+  });
+});
+
+describe("log lines in the documentation", () => {
+  it("show a reload as it is logged", () => {
+    const [line] = linesOf({ type: "reload-applied", added: 0, changed: 1, removed: 0, entries: 2 });
+    expect(readFileSync(join(root, "docs/schedules.md"), "utf8")).toContain(`\n${line}\n`);
+  });
+
+  it("show a standby as it is logged", () => {
+    const [line] = linesOf({ type: "beat-standby", scope: "lovage", leader: "vm:2406" });
+    expect(readFileSync(join(root, "docs/exactly-once.md"), "utf8")).toContain(`\n${line}\n`);
+  });
+});
+
 describe("docs/dst.md", () => {
   const text = readFileSync(join(root, "docs/dst.md"), "utf8");
   const rows = [...text.matchAll(/^\| (\w+\/\w+), ([\d-]+) \| `([^`]+)` \| (.+) \|$/gm)];
@@ -119,6 +165,17 @@ describe("docs/dst.md", () => {
     }
   });
 });
+
+/** As GitHub makes them of headings. */
+function anchorsOf(page: string): readonly string[] {
+  const headings = readFileSync(page, "utf8").matchAll(/^#+ (.+)$/gm);
+  return [...headings].map(([, heading = ""]) =>
+    heading
+      .toLowerCase()
+      .replaceAll(/[^\w\- ]/g, "")
+      .replaceAll(" ", "-"),
+  );
+}
 
 type Next = (after: number) => number | null;
 

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, symlink, writeFile } from "node:fs/promises";
 import { once } from "node:events";
 import { createServer } from "node:net";
@@ -68,13 +69,43 @@ describe("loading schedule files", () => {
     expect(await load([missing], { mayBeMissing: true })).toEqual({ entries: [], files: [] });
   });
 
-  it.each([{}, inThread])("reports a file that cannot be read (%j)", async (options) => {
+  it("reports a file that cannot be read", async () => {
     await using folder = temporaryFolder();
-    const socket = createServer();
-    await once(socket.listen(folder.file("a.yaml")), "listening");
-    const [problem] = await mistakes(() => load([folder.path], options));
-    socket.close();
-    expect(problem).toMatch(/a\.yaml: cannot be read: ENXIO/);
+    await symlink("a.yaml", folder.file("a.yaml"));
+    const [problem] = await mistakes(() => load([folder.path]));
+    expect(problem).toMatch(/a\.yaml: cannot be read: ELOOP/);
+  });
+
+  it.each([{}, inThread])(
+    "reports what is no regular file without opening it, in a folder or named (%j)",
+    async (options) => {
+      await using folder = temporaryFolder();
+      execFileSync("mkfifo", [folder.file("pipe.yaml")]);
+      await symlink("pipe.yaml", folder.file("link.yaml"));
+      const socket = createServer();
+      await once(socket.listen(folder.file("socket.yaml")), "listening");
+      const said = "is not a regular file (name a file or a folder of files)";
+      const inFolder = await mistakes(() => load([folder.path], options));
+      const named = await mistakes(() => load([folder.file("socket.yaml"), "/dev/zero"], options));
+      socket.close();
+      expect(inFolder).toEqual([`${folder.file("link.yaml")}: ${said}`, `${folder.file("socket.yaml")}: ${said}`]);
+      expect(named).toEqual([`${folder.file("socket.yaml")}: ${said}`, `/dev/zero: ${said}`]);
+    },
+  );
+
+  it.each([{}, inThread])("reads UTF-8 with or without a byte order mark, and nothing else (%j)", async (options) => {
+    await using folder = temporaryFolder();
+    const write = (name: string, bytes: Buffer): Promise<void> => writeFile(folder.file(name), bytes);
+    await write("good.yaml", Buffer.from(`\uFEFF${entryText("mørk")}`));
+    expect((await load([folder.path], options)).entries.map(({ name }) => name)).toEqual(["mørk"]);
+    await write("latin.yaml", Buffer.from(entryText("mørk"), "latin1"));
+    await write("little.yaml", Buffer.from(`\uFEFF${entryText("a")}`, "utf16le"));
+    await write("big.yaml", Buffer.from(`\uFEFF${entryText("a")}`, "utf16le").swap16());
+    expect(await mistakes(() => load([folder.path], options))).toEqual([
+      `${folder.file("big.yaml")}: is UTF-16, not UTF-8 text (save it as UTF-8)`,
+      `${folder.file("latin.yaml")}:2: is not UTF-8 text (save it as UTF-8)`,
+      `${folder.file("little.yaml")}: is UTF-16, not UTF-8 text (save it as UTF-8)`,
+    ]);
   });
 
   it("reports the mistakes of all files together", async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { watch } from "node:fs";
 import { mkdir, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
@@ -145,6 +146,16 @@ describe("watching a folder", () => {
     await files.notices(() => writeFile(folder.file("schedules/jobs.yaml"), "1"));
     clearInterval(writing);
     expect(files.calls).toBe(1);
+  });
+
+  it("notices a pipe in it without opening it, and goes on", async () => {
+    await using folder = temporaryFolder();
+    execFileSync("mkfifo", [folder.file("pipe.yaml")]);
+    await using files = await watching(folder.path);
+    await files.notices(() => writeFile(folder.file("jobs.yaml"), "1"));
+    await files.notices(() => rm(folder.file("pipe.yaml")));
+    await files.notices(async () => execFileSync("mkfifo", [folder.file("pipe.yaml")]));
+    expect(files.calls).toBe(3);
   });
 
   it("says nothing any more once it is stopped, which may be done twice", async () => {

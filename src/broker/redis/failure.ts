@@ -84,7 +84,8 @@ function explainReply(reply: string, keys: readonly string[] = []): Explanation 
   if (known !== undefined) return known;
   if (isForbidden(text))
     return [explainForbidden(text, keys), "the user needs the commands and keys of Celery, and lovage:*"];
-  if (text.startsWith("WRONGTYPE") && keys.length > 0) return [`${listKeys(keys)} holds another kind of value`];
+  if (text.startsWith("WRONGTYPE") && keys.length > 0)
+    return [`${listKeys(keys)} holds another kind of value`, "delete it (DEL), or choose another name"];
   if (text.includes("DB index is out of range")) {
     return ["it has no such database", "the path of the URL is the database, 0 to 15 unless configured otherwise"];
   }

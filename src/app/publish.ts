@@ -1,5 +1,5 @@
 // Publishing from a client: what to do when the broker is out of reach, as Celery's task_publish_retry has it.
-import { type Broker, UndeliverableError } from "../broker/broker.ts";
+import { type Broker, RefusedError, UndeliverableError } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { RetryPolicy } from "../config/section/task.ts";
 import { LovageError } from "../error.ts";
@@ -44,5 +44,6 @@ export function nextWaitMs(policy: RetryPolicy | null, retries: number): number 
 }
 
 function isLostConnection(error: unknown): boolean {
-  return error instanceof LovageError && error.code === "broker" && !(error instanceof UndeliverableError);
+  const isFinal = error instanceof UndeliverableError || error instanceof RefusedError;
+  return error instanceof LovageError && error.code === "broker" && !isFinal;
 }

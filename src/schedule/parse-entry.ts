@@ -33,16 +33,21 @@ export function buildEntry(data: EntryData, place: EntryPlace, given?: Schedule)
   const options = readOptions(data.options ?? {}, timezone, attempt);
   const spans = readSpans(data, place.missedWithinMs, attempt);
   const limits = readLimits(data, timezone, attempt);
-  const { args = [], kwargs = {} } = data;
-  const payload = {
-    args: attempt(["args"], () => frozenCopy(args)) ?? [],
-    kwargs: attempt(["kwargs"], () => frozenCopy(kwargs)) ?? {},
-    options: attempt(["options"], () => frozenCopy(options)) ?? {},
-  };
+  const payload = copyPayload(data, options, attempt);
   const bound = bindSchedule(data, { name: place.name, timezone }, given, attempt);
   const schedule = bound === undefined || issues.length > 0 ? undefined : limitSchedule(bound, limits, attempt);
   if (schedule === undefined || issues.length > 0) return { issues };
   return { entry: freezeEntry({ data, place, timezone, schedule, ...payload, ...spans }) };
+}
+
+type Payload = Pick<Entry, "args" | "kwargs" | "options">;
+
+function copyPayload({ args = [], kwargs = {} }: EntryData, options: Payload["options"], attempt: Attempt): Payload {
+  return {
+    args: attempt(["args"], () => frozenCopy(args)) ?? [],
+    kwargs: attempt(["kwargs"], () => frozenCopy(kwargs)) ?? {},
+    options: attempt(["options"], () => frozenCopy(options)) ?? {},
+  };
 }
 
 interface EntryParts

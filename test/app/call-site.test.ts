@@ -19,7 +19,7 @@ describe("callSite", () => {
 describe("nameFrom", () => {
   it("is the module's name, or its folder's where the module's says nothing", () => {
     const at = (file: string) => nameFrom({ file, line: 1, column: 1 });
-    expect([at("/work/shop.ts"), at("/work/shop/index.ts"), at("/work/shop/celery.mjs")]).toEqual([
+    expect([at("/srv/shop.ts"), at("/srv/shop/index.ts"), at("/srv/shop/celery.mjs")]).toEqual([
       "shop",
       "shop",
       "shop",

@@ -22,8 +22,12 @@ export interface Dispatch {
   readonly envelope: Envelope;
 }
 
+/** Without the message itself: a hundred thousand of them would weigh too much until they are written down. */
 export interface Answer {
-  readonly dispatch: Dispatch;
+  readonly occurrence: Occurrence;
+  readonly taskId: string;
+  readonly task: string;
+  readonly queue: string;
   readonly outcome: PublishOutcome;
   readonly sentAt: Instant;
 }
@@ -56,7 +60,7 @@ const batchSize = 2000;
 /** Of a burst, the first messages leave before those behind them are made. */
 const firstBatchSize = 50;
 /** Answers are written down when nothing is waiting to be sent any more, or when so many have come together. */
-const settleSize = 10_000;
+const settleSize = 100_000;
 
 export class Publisher {
   readonly #options: PublisherOptions;
@@ -217,8 +221,12 @@ export class Publisher {
   async #publish(term: number, mayPrepare: boolean): Promise<void> {
     const { dispatches, refusals } = this.#batch;
     const published = this.#send(dispatches, term);
-    // The broker works on this batch while the next one is made.
-    if (mayPrepare && this.#waiting.length > 0) this.#next ??= this.#prepare();
+    if (mayPrepare && this.#waiting.length > 0) {
+      // The broker works on this batch while the next one is made; but it has to be on the wire first.
+      published.catch(() => undefined);
+      await new Promise((resolve) => setImmediate(resolve));
+      this.#next ??= this.#prepare();
+    }
     const answers = await published;
     this.#batch = { dispatches: [], refusals };
     for (const answer of answers) this.#answers.push(answer);
@@ -231,7 +239,7 @@ export class Publisher {
     const envelopes = dispatches.map((dispatch) => dispatch.envelope);
     const outcomes = await broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
     const sentAt = clock.now();
-    return dispatches.map((dispatch, index) => ({ dispatch, outcome: outcomes[index] ?? "sent", sentAt }));
+    return dispatches.map((dispatch, index) => answerOf(dispatch, outcomes[index] ?? "sent", sentAt));
   }
 
   async #settle(): Promise<void> {
@@ -253,6 +261,11 @@ export class Publisher {
       signal.addEventListener("abort", this.#ring, { once: true });
     });
   }
+}
+
+function answerOf({ occurrence, envelope }: Dispatch, outcome: PublishOutcome, sentAt: Instant): Answer {
+  const { id: taskId, task, destination } = envelope;
+  return { occurrence, taskId, task, queue: destination.queue ?? destination.routingKey, outcome, sentAt };
 }
 
 /** What has waited too long for a broker is not sent any more. */

@@ -18,15 +18,15 @@ export function settleAnswers(slots: ReadonlyMap<string, Slot>, answers: readonl
   const runs: Run[] = [];
   const events: LovageEvent[] = [];
   for (const answer of answers) {
-    const { occurrence, envelope } = answer.dispatch;
-    const { entry, dueAt, occasion } = occurrence;
+    const { taskId, outcome, sentAt } = answer;
+    const { entry, dueAt, occasion } = answer.occurrence;
     const slot = slots.get(entry.name);
     if (slot !== undefined) {
       slot.state = afterRun(slot.state, answer);
       names.add(entry.name);
     }
     const reason = occasion === "scheduled" ? null : occasion;
-    runs.push({ entry: entry.name, dueAt, at: answer.sentAt, outcome: answer.outcome, taskId: envelope.id, reason });
+    runs.push({ entry: entry.name, dueAt, at: sentAt, outcome, taskId, reason });
     events.push(eventOf(answer));
   }
   return { states: statesOf(slots, names), runs, events };
@@ -62,37 +62,23 @@ export function settleMissed({ slot, dropped, isSettled }: Missed, now: Instant)
 }
 
 /** A duplicate was a run all the same, whose answer had got lost; unless it was known already by its mark. */
-function afterRun(state: EntryState, { dispatch, outcome, sentAt }: Answer): EntryState {
-  const { dueAt, settlesAt } = dispatch.occurrence;
+function afterRun(state: EntryState, { occurrence, taskId, outcome, sentAt }: Answer): EntryState {
+  const { dueAt, settlesAt } = occurrence;
   if (outcome === "duplicate" && settlesAt <= state.settledAt) return state;
   return {
     ...state,
     settledAt: Math.max(state.settledAt, settlesAt),
     lastDueAt: dueAt,
     lastSentAt: sentAt,
-    lastTaskId: dispatch.envelope.id,
+    lastTaskId: taskId,
     runs: state.runs + 1,
   };
 }
 
-function eventOf({ dispatch, outcome, sentAt }: Answer): LovageEvent {
-  const { occurrence, envelope } = dispatch;
+function eventOf({ occurrence, taskId, task, queue, outcome, sentAt }: Answer): LovageEvent {
   const { entry, dueAt, occasion } = occurrence;
-  if (outcome === "duplicate") {
-    return { type: "occurrence-duplicate", entry: entry.name, dueAt, taskId: envelope.id };
-  }
-  const queue = envelope.destination.queue ?? envelope.destination.routingKey;
-  const { name, task } = entry;
-  return {
-    type: "occurrence-sent",
-    entry: name,
-    task,
-    taskId: envelope.id,
-    queue,
-    dueAt,
-    sentAt,
-    occurrence: occasion,
-  };
+  if (outcome === "duplicate") return { type: "occurrence-duplicate", entry: entry.name, dueAt, taskId };
+  return { type: "occurrence-sent", entry: entry.name, task, taskId, queue, dueAt, sentAt, occurrence: occasion };
 }
 
 function unsentRun(entry: string, dueAt: Instant, more: { at: Instant; outcome: RunOutcome; reason: string }): Run {

@@ -127,17 +127,6 @@ function environmentProblem(variable: string, name: string): Problem {
   };
 }
 
-/**
- * One setting from the command line, `name=value`: JSON for lists and objects, else plain text.
- *
- * @throws ConfigError when the name is unknown or the value does not fit
- */
-export function readArgument(name: string, text: string): SettingValues {
-  const canonical = canonicalName(name);
-  const value = canonical !== null && isSettingName(canonical) ? parseText(canonical, text) : text;
-  return collect([{ shown: name, name, value }]);
-}
-
 export interface ModuleOptions extends ReadOptions {
   /** Where to look, in turn. */
   readonly folders: readonly string[];

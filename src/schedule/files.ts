@@ -17,8 +17,6 @@ export interface LoadedSchedules {
 }
 
 export interface LoadOptions {
-  /** A path that does not exist is no mistake: the default folder need not be there. */
-  readonly mayBeMissing?: boolean;
   /** From this size on, a file is checked in another thread. Bytes. */
   readonly threadFromBytes?: number;
 }
@@ -37,9 +35,9 @@ export async function loadScheduleFiles(
   defaults: FileDefaults,
   options: LoadOptions = {},
 ): Promise<LoadedSchedules> {
-  const { mayBeMissing = false, threadFromBytes = THREAD_FROM_BYTES } = options;
+  const { threadFromBytes = THREAD_FROM_BYTES } = options;
   const { files, missing } = await findScheduleFiles(paths);
-  const problems: Problem[] = mayBeMissing ? [] : missing.map(missingPath);
+  const problems: Problem[] = missing.map(missingPath);
   const lists: (readonly Entry[])[] = [];
   for (const file of files) {
     try {

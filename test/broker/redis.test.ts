@@ -296,7 +296,7 @@ describe.skipIf(!requireService("redis"))("Redis", () => {
           `cannot reach ${set.url}`,
         );
       }
-      expect(systemClock.monotonic() - startedAt).toBeLessThan(2000);
+      expect(systemClock.monotonic() - startedAt).toBeLessThan(10_000);
       set.proxy.heal();
       expect(await set.broker.publish([envelopeOf("a")], guardOf(set.term, "x"))).toEqual(["sent"]);
       // One try each: attempts must not breed timers that go on connecting.

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { readArgument, readEnvironment, readModule, readSettings } from "../../src/config/read.ts";
+import { readEnvironment, readModule, readSettings } from "../../src/config/read.ts";
 import { temporaryFolder } from "../helper/temporary-folder.ts";
 
 const javascript = fileURLToPath(new URL("../fixtures/projects/javascript", import.meta.url));
@@ -97,14 +97,6 @@ describe("readEnvironment", () => {
     expect(() => readEnvironment({ LOVAGE_TASK_TIME_LIMIT: "soon" })).toThrow(
       "LOVAGE_TASK_TIME_LIMIT: expected number, received string",
     );
-  });
-});
-
-describe("readArgument", () => {
-  it("reads one setting as text that fits its kind", () => {
-    expect(readArgument("worker_concurrency", "4").settings).toEqual({ workerConcurrency: 4 });
-    expect(readArgument("taskAlwaysEager", "on").settings).toEqual({ taskAlwaysEager: true });
-    expect(() => readArgument("worker_concurency", "4")).toThrow("did you mean worker_concurrency?");
   });
 });
 

@@ -60,7 +60,7 @@ describe("loading schedule files", () => {
     expect(files).toEqual([folder.file("jobs.yaml")]);
   });
 
-  it("reports a path that is not there, unless it need not be", async () => {
+  it("reports a path that is not there", async () => {
     await using folder = temporaryFolder();
     const missing = folder.file("schedules");
     expect(await mistakes(() => load([missing]))).toEqual([

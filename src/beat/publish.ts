@@ -221,7 +221,8 @@ export class Publisher {
   async #publish(term: number, mayPrepare: boolean): Promise<void> {
     const { dispatches, refusals } = this.#batch;
     const published = this.#send(dispatches, term);
-    if (mayPrepare && this.#waiting.length > 0) {
+    // The first of a burst are not to wait while others are made: a fresh connection has more to ask than one question.
+    if (mayPrepare && dispatches.length > firstBatchSize && this.#waiting.length > 0) {
       // The broker works on this batch while the next one is made; but it has to be on the wire first.
       published.catch(() => undefined);
       await new Promise((resolve) => setImmediate(resolve));

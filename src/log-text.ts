@@ -50,7 +50,7 @@ function textOf({ msg = "", err }: LogRecord): string {
 }
 
 /** A line break in a name or in a broker's message must not look like a line of ours, nor move the terminal's cursor. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) =>
     JSON.stringify(character).slice(1, -1),

@@ -224,21 +224,18 @@ export class Beat implements Service {
     const now = clock.now();
     const onBroker = (await broker.leases?.marks(scope)) ?? new Map<string, Instant>();
     const marks = settleFuture(onBroker, now, emit);
+    const before = this.#isPlanned ? this.#plan.states() : this.#stored.entries;
     const removed = this.#isPlanned ? [] : this.#firstPlan(marks, now);
     this.#plan.adoptMarks(marks, now);
     this.#plan.setBack(now + absurdMs, now);
-    const states = [...this.#plan.slots.values()].map((slot) => slot.state);
+    const states = [...this.#plan.states().values()];
     await this.#mark(
       lease,
       states.filter((state) => onBroker.get(state.name) !== state.settledAt),
       [...onBroker.keys()].filter((name) => !this.#plan.slots.has(name)),
     );
-    const before = this.#stored.entries;
-    await this.#recorder.record({
-      states: states.filter((state) => before.get(state.name) !== state),
-      forget: removed,
-    });
-    this.#stored = { ...this.#stored, entries: new Map(states.map((state) => [state.name, state])) };
+    const changed = states.filter((state) => before.get(state.name) !== state);
+    await this.#recorder.record({ states: changed, forget: removed });
     emit({ type: "beat-started", scope, term: lease.term, entries: this.#entries.length });
   }
 
@@ -247,6 +244,7 @@ export class Beat implements Service {
     const { removed } = this.#plan.apply(this.#entries, now, { states, marks });
     this.#plan.aliveSince = now;
     this.#isPlanned = true;
+    this.#stored = { ...this.#stored, entries: new Map() };
     return removed;
   }
 

@@ -7,6 +7,7 @@ import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState } from "../store/store.ts";
 import { Heap } from "./heap.ts";
+import { anchored, isCurrent, neverRun } from "./standing.ts";
 
 /** One entry on its way through time. */
 export interface Slot {
@@ -58,6 +59,11 @@ export class Plan {
     return this.#slots;
   }
 
+  /** What the beat-record should say, by entry. */
+  states(): ReadonlyMap<string, EntryState> {
+    return new Map([...this.#slots].map(([name, slot]) => [name, slot.state]));
+  }
+
   /** When something is to be done next: now, if an entry is catching up. */
   get wakeAt(): Instant {
     return this.#line.length > 0 ? Number.NEGATIVE_INFINITY : this.#heap.firstKey;
@@ -75,7 +81,7 @@ export class Plan {
     for (const entry of entries) {
       const state = this.#slots.get(entry.name)?.state ?? known.states.get(entry.name);
       if (state === undefined) change.added.push(entry.name);
-      else if (state.scheduleHash !== entry.scheduleHash) change.changed.push(entry.name);
+      else if (!isCurrent(entry, state)) change.changed.push(entry.name);
       this.#place(entry, state, state === undefined ? (known.marks.get(entry.name) ?? now) : now);
     }
     this.#rebuild(now);
@@ -84,21 +90,24 @@ export class Plan {
 
   /** Moves past what has been enqueued under other terms, by this beat before a crash or by another one. */
   adoptMarks(marks: ReadonlyMap<string, Instant>, now: Instant): void {
+    let isMoved = false;
     for (const slot of this.#slots.values()) {
       const markAt = marks.get(slot.entry.name);
-      if (markAt !== undefined && markAt > slot.state.settledAt) this.#adoptMark(slot, markAt);
+      if (markAt === undefined || markAt <= slot.state.settledAt) continue;
+      this.#adoptMark(slot, markAt);
+      isMoved = true;
     }
-    this.#rebuild(now);
+    if (isMoved) this.#rebuild(now);
   }
 
   /** Sets entries back to `now` that are settled up to beyond `limit`, because some clock was absurdly ahead. */
   setBack(limit: Instant, now: Instant): void {
-    for (const slot of this.#slots.values()) {
-      if (slot.state.settledAt <= limit) continue;
+    const absurd = [...this.#slots.values()].filter(({ state }) => state.settledAt > limit);
+    for (const slot of absurd) {
       slot.state = { ...slot.state, settledAt: now };
       this.#replan(slot, now);
     }
-    this.#rebuild(now);
+    if (absurd.length > 0) this.#rebuild(now);
   }
 
   /** The entry due first, if it is due by `now`. It is out of the plan until `put` puts it back. */
@@ -138,11 +147,11 @@ export class Plan {
 
   #place(entry: Entry, state: EntryState | undefined, countFrom: Instant): void {
     const slot = this.#slots.get(entry.name);
-    if (slot !== undefined && slot.state.scheduleHash === entry.scheduleHash) {
+    if (slot !== undefined && isCurrent(entry, slot.state)) {
       slot.entry = entry;
       return;
     }
-    const kept = state?.scheduleHash === entry.scheduleHash ? state : freshState(entry, state, countFrom);
+    const kept = isCurrent(entry, state) ? state : freshState(entry, state, countFrom);
     const placed: Slot = { entry, schedule: entry.schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs };
     this.#slots.set(entry.name, placed);
     this.#replan(placed, kept.settledAt);
@@ -158,7 +167,7 @@ export class Plan {
   }
 
   #replan(slot: Slot, anchorAt: Instant): void {
-    slot.schedule = slot.entry.schedule.bind?.({ anchorAt }) ?? slot.entry.schedule;
+    slot.schedule = anchored(slot.entry.schedule, anchorAt);
     this.#schedule(slot, anchorAt);
   }
 
@@ -198,8 +207,6 @@ export class Plan {
     for (const slot of this.#slots.values()) if (!waiting.has(slot)) this.put(slot);
   }
 }
-
-const neverRun = { lastDueAt: null, lastSentAt: null, lastTaskId: null, runs: 0, missed: 0, failed: 0, paused: null };
 
 /** Counting begins anew; what an edited entry has done so far stays on record. */
 function freshState(entry: Entry, before: EntryState | undefined, countFrom: Instant): EntryState {

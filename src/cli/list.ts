@@ -1,4 +1,5 @@
 // `beat list`: every entry with its schedule, its last run from the beat-record, and its next.
+import { neverRun, standing } from "../beat/standing.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { EntryState } from "../store/store.ts";
@@ -6,8 +7,6 @@ import { openProject } from "./open.ts";
 import type { ScheduleOptions } from "./options.ts";
 import { localTime, relativeTime, table } from "./print.ts";
 import { peekRecord, recordPath } from "./record.ts";
-
-const neverRun = { lastDueAt: null, lastSentAt: null, lastTaskId: null, runs: 0, missed: 0, failed: 0 };
 
 interface Row {
   readonly entry: Entry;
@@ -25,11 +24,8 @@ export async function listCommand(options: ScheduleOptions & { readonly json?: b
 }
 
 function row(entry: Entry, state: EntryState | undefined, now: Instant): Row {
-  const isKnown = state !== undefined && state.scheduleHash === entry.scheduleHash;
-  const after = isKnown ? state.settledAt : now;
-  const schedule = entry.schedule.bind?.({ anchorAt: after }) ?? entry.schedule;
-  const isOver = entry.maxRuns !== null && (state?.runs ?? 0) >= entry.maxRuns;
-  return { entry, state, nextAt: entry.enabled && !isOver ? schedule.next(after) : null };
+  const { schedule, settledAt, runsLeft } = standing(entry, state, now);
+  return { entry, state, nextAt: entry.enabled && runsLeft > 0 ? schedule.next(settledAt) : null };
 }
 
 function jsonLines(rows: readonly Row[]): string {

@@ -1,6 +1,7 @@
 // `beat next`: what will run and when, worked out from the same schedules that beat runs.
 import { DateTime } from "luxon";
 import { Heap } from "../beat/heap.ts";
+import { standing } from "../beat/standing.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import { didYouMean, LovageError } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
@@ -67,12 +68,9 @@ function parseTime(text: string, zone: string): Instant {
   throw new LovageError("usage", `--from ${text} is not a time`, { hint });
 }
 
-/** An interval goes on from where the record says it stands; one that beat has never seen would begin now. */
 function walker(entry: Entry, state: EntryState | undefined, now: Instant): Walker {
-  const isKnown = state !== undefined && state.scheduleHash === entry.scheduleHash;
-  const anchorAt = isKnown ? state.settledAt : now;
-  const left = entry.maxRuns === null ? Number.POSITIVE_INFINITY : entry.maxRuns - (state?.runs ?? 0);
-  return { entry, schedule: entry.schedule.bind?.({ anchorAt }) ?? entry.schedule, left };
+  const { schedule, runsLeft } = standing(entry, state, now);
+  return { entry, schedule, left: runsLeft };
 }
 
 function upcoming(walkers: readonly Walker[], after: Instant, count: number): readonly Line[] {

@@ -1,21 +1,16 @@
 // Tables and times for people on a terminal.
 import { DateTime } from "luxon";
 import type { Instant } from "../clock.ts";
+import { oneLine } from "../log-text.ts";
 
 /** Left-aligned columns, two spaces apart; the last column is not padded. */
 export function table(texts: readonly (readonly string[])[]): string {
-  const rows = texts.map((row) => row.map(visible));
+  const rows = texts.map((row) => row.map(oneLine));
   const widths: number[] = [];
   for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
   const line = (row: readonly string[]): string =>
     row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join("  ");
   return rows.map((row) => `${line(row).trimEnd()}\n`).join("");
-}
-
-/** A line break or an escape sequence in a name must not reach the terminal as such. */
-function visible(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
 }
 
 /** `Mon 2026-11-23 07:30:00 +08:00`; milliseconds only where there are any. */

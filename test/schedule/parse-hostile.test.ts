@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { ConfigError, formatProblem } from "../../src/error.ts";
 import { createEntry, parseScheduleText } from "../../src/schedule/parse.ts";
 import type { EntryDefinition } from "../../src/schedule/parse.ts";
+import { mistakes } from "../helper/mistakes.ts";
 
 const defaults = { timezone: "UTC", missedWithinMs: null };
 const job = "entries:\n  job:\n    task: t\n    schedule: 10\n";
@@ -9,16 +9,6 @@ const job = "entries:\n  job:\n    task: t\n    schedule: 10\n";
 const parse = (text: string): unknown => parseScheduleText(text, "x.yaml", defaults).entries;
 const create = (definition: Partial<EntryDefinition>): unknown =>
   createEntry({ name: "job", task: "t", schedule: 10, ...definition }, { ...defaults, source: "code" });
-
-function mistakes(act: () => unknown): readonly string[] {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(formatProblem);
-    throw error;
-  }
-  return [];
-}
 
 const brackets = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
 const bomb = Array.from({ length: 8 }, (_, index) => {

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { ConfigError, formatProblem } from "../../src/error.ts";
 import type { Entry } from "../../src/schedule/entry.ts";
 import { createEntry, mergeEntries, parseScheduleText } from "../../src/schedule/parse.ts";
 import type { EntryDefinition } from "../../src/schedule/parse.ts";
 import { crontab } from "../../src/schedule/crontab.ts";
 import { every } from "../../src/schedule/interval.ts";
+import { mistakes } from "../helper/mistakes.ts";
 
 const defaults = { timezone: "UTC", missedWithinMs: null };
 const inCode = { ...defaults, source: "app.conf.beatSchedule" };
@@ -19,16 +19,6 @@ function parse(text: string): readonly Entry[] {
 function parseOne(text: string): Entry {
   const [entry] = parse(`entries:\n  job:\n    task: t\n${text.replaceAll(/^/gm, "    ")}\n`);
   return entry!;
-}
-
-function mistakes(act: () => unknown): readonly string[] {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof ConfigError) return error.problems.map(formatProblem);
-    throw error;
-  }
-  return [];
 }
 
 const create = (definition: Partial<EntryDefinition>): Entry =>

@@ -1,0 +1,41 @@
+// Where an entry stands in time, by what the beat-record knows of it: the one answer for the loop, `beat list` and `beat next`.
+import type { Instant } from "../clock.ts";
+import type { Entry } from "../schedule/entry.ts";
+import type { Schedule } from "../schedule/schedule.ts";
+import type { EntryState } from "../store/store.ts";
+
+export const neverRun = {
+  lastDueAt: null,
+  lastSentAt: null,
+  lastTaskId: null,
+  runs: 0,
+  missed: 0,
+  failed: 0,
+  paused: null,
+} satisfies Partial<EntryState>;
+
+export interface Standing {
+  /** With its grid fixed, so that it can be asked from any instant. */
+  readonly schedule: Schedule;
+  /** Counting goes on after this. */
+  readonly settledAt: Instant;
+  /** Runs that `max_runs` leaves; Infinity without it. */
+  readonly runsLeft: number;
+}
+
+/** An entry goes on from where its state says; one that is new, or whose schedule was edited, counts from `now`. */
+export function standing(entry: Entry, state: EntryState | undefined, now: Instant): Standing {
+  const settledAt = isCurrent(entry, state) ? state.settledAt : now;
+  const runsLeft = entry.maxRuns === null ? Number.POSITIVE_INFINITY : entry.maxRuns - (state?.runs ?? 0);
+  return { schedule: anchored(entry.schedule, settledAt), settledAt, runsLeft };
+}
+
+/** Whether the state is of the schedule as it is now. */
+export function isCurrent(entry: Entry, state: EntryState | undefined): state is EntryState {
+  return state?.scheduleHash === entry.scheduleHash;
+}
+
+/** An interval without an anchor of its own takes its grid from `anchorAt`; other schedules stay as they are. */
+export function anchored(schedule: Schedule, anchorAt: Instant): Schedule {
+  return schedule.bind?.({ anchorAt }) ?? schedule;
+}

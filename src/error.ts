@@ -6,6 +6,7 @@ export type ErrorCode =
   | "broker" // the broker refused, or is out of reach
   | "stale-term" // another beat leads by now
   | "store" // the beat-record cannot be read or written
+  | "result" // results cannot be kept or read
   | "locked" // the beat-record is in use by another process
   | "usage"; // the command line
 

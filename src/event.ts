@@ -51,7 +51,77 @@ export type LovageEvent =
   | { readonly type: "reload-failed"; readonly problems: readonly Problem[] }
   | { readonly type: "broker-connected"; readonly url: string }
   | { readonly type: "broker-disconnected"; readonly url: string; readonly reason: string }
-  | { readonly type: "failure"; readonly where: string; readonly reason: string };
+  | { readonly type: "failure"; readonly where: string; readonly reason: string }
+  | WorkerEvent;
+
+/** What a worker does and meets. `task` is the name to show; `id` the task id. */
+export type WorkerEvent =
+  | { readonly type: "worker-ready"; readonly hostname: string }
+  | {
+      readonly type: "worker-stopping";
+      readonly how: "warm" | "cold";
+      readonly reason: string;
+      readonly running: number;
+    }
+  | { readonly type: "worker-stopped"; readonly unfinished: number }
+  | { readonly type: "task-received"; readonly task: string; readonly id: string; readonly etaAt: Instant | null }
+  | {
+      readonly type: "task-succeeded";
+      readonly task: string;
+      readonly id: string;
+      readonly runtimeMs: number;
+      /** Python's repr of the result, cut short. */
+      readonly result: string;
+    }
+  | {
+      readonly type: "task-failed";
+      readonly task: string;
+      readonly id: string;
+      readonly runtimeMs: number;
+      /** `ValueError('boom')`. */
+      readonly error: string;
+      readonly traceback: string | null;
+      /** The task said that it may throw this: no traceback is shown. */
+      readonly expected: boolean;
+    }
+  | {
+      readonly type: "task-retried";
+      readonly task: string;
+      readonly id: string;
+      readonly inMs: number;
+      readonly error: string;
+    }
+  | {
+      readonly type: "task-discarded";
+      readonly task: string;
+      readonly id: string;
+      /** `revoked`, `expired`, `terminated`, `ignored`, `rejected`, ... */
+      readonly reason: string;
+    }
+  | {
+      readonly type: "task-unknown";
+      readonly task: string;
+      readonly id: string;
+      readonly queue: string;
+      /** The size of its body. */
+      readonly bytes: number;
+      /** A registered name it may have meant. */
+      readonly near: string | null;
+    }
+  | {
+      readonly type: "message-refused";
+      readonly queue: string;
+      readonly bytes: number;
+      /** The task id, where it could be read. */
+      readonly id: string;
+      readonly reason: string;
+    }
+  | { readonly type: "child-ended"; readonly pid: number; readonly reason: string; readonly expected: boolean }
+  | { readonly type: "pool-resized"; readonly size: number; readonly reason: string }
+  | { readonly type: "results-failed"; readonly reason: string; readonly waiting: number; readonly retryInMs: number }
+  | { readonly type: "results-recovered"; readonly waiting: number }
+  | { readonly type: "control-received"; readonly command: string; readonly outcome: string }
+  | { readonly type: "embedded-beat-ended"; readonly reason: string; readonly restartInMs: number };
 
 export interface OccurrenceSent {
   readonly type: "occurrence-sent";

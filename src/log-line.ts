@@ -2,11 +2,13 @@
 import type { Instant } from "./clock.ts";
 import { formatProblem } from "./error.ts";
 import type { LovageEvent, Occasion } from "./event.ts";
+import { count, instant, span } from "./log-words.ts";
+import { WORKER_WORDINGS } from "./log-worker.ts";
 
 export type LineLevel = "info" | "warn" | "error";
-type EventOf<Type extends LovageEvent["type"]> = Extract<LovageEvent, { type: Type }>;
+export type EventOf<Type extends LovageEvent["type"]> = Extract<LovageEvent, { type: Type }>;
 
-interface Wording<Event> {
+export interface Wording<Event> {
   readonly level: LineLevel | ((event: Event) => LineLevel);
   readonly text: (event: Event) => string;
   /** Lines under the first. */
@@ -109,6 +111,7 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
   "broker-connected": { level: "info", text: ({ url }) => `Connected to ${url}` },
   "broker-disconnected": { level: "warn", text: ({ url, reason }) => `Connection to ${url} lost: ${reason}` },
   failure: { level: "error", text: ({ where, reason }) => `${where}: ${reason}` },
+  ...WORKER_WORDINGS,
 };
 
 export function levelOf(event: LovageEvent): LineLevel {
@@ -134,20 +137,4 @@ export function fieldsOf(event: LovageEvent): Readonly<Record<string, unknown>> 
 
 function wordingOf(event: LovageEvent): Wording<LovageEvent> {
   return WORDINGS[event.type] as Wording<LovageEvent>;
-}
-
-/** ISO 8601 in UTC, with milliseconds only where there are any. */
-function instant(at: Instant): string {
-  return Math.abs(at) > 8.64e15 ? String(at) : new Date(at).toISOString().replace(".000Z", "Z");
-}
-
-function span(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
-  if (ms < 120_000) return `${Math.round(ms / 100) / 10} s`;
-  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 360_000) / 10} h`;
-}
-
-function count(number: number, singular: string): string {
-  const plural = singular.endsWith("y") ? `${singular.slice(0, -1)}ies` : `${singular}s`;
-  return `${number} ${number === 1 ? singular : plural}`;
 }

@@ -1,6 +1,6 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EventStream, type LovageEvent, type OccurrenceSent } from "../src/event.ts";
+import { EventStream, type LovageEvent, type OccurrenceSent, type WorkerEvent } from "../src/event.ts";
 import { createLogger, logEvents, type LogEventsOptions, type LoggerOptions, parseLevel } from "../src/log.ts";
 import { ManualClock } from "./helper/manual-clock.ts";
 import { temporaryFolder } from "./helper/temporary-folder.ts";
@@ -46,7 +46,8 @@ function sent(change: Partial<OccurrenceSent> = {}): OccurrenceSent {
 type EventOf<Type extends LovageEvent["type"]> = Extract<LovageEvent, { type: Type }>;
 type Sample<Event> = readonly [event: Event, lines: readonly string[]][];
 
-const samples: { readonly [Type in LovageEvent["type"]]: Sample<EventOf<Type>> } = {
+/** What a worker says is in log-worker.test.ts. */
+const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: Sample<EventOf<Type>> } = {
   "beat-started": [
     [
       { type: "beat-started", scope: "proj", term: 7, entries: 120 },

@@ -1,7 +1,8 @@
-// What a broker owes: take a batch once, whole or not at all, under the guard of a term and of marks; say how much waits.
+// What a broker owes: take a batch once, whole or not at all, under the guard of a term and of marks; hand it out safely.
 import type { Instant } from "../clock.ts";
 import type { Envelope } from "../protocol/envelope.ts";
 import { type ErrorDetails, LovageError } from "../error.ts";
+import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "./consumer.ts";
 import type { LeaseKeeper } from "./lease.ts";
 
 export type PublishOutcome = "sent" | "duplicate";
@@ -19,8 +20,20 @@ export interface Broker {
    * @throws UndeliverableError for messages that no queue would get: take them out and publish the rest again
    */
   publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]>;
+  /**
+   * Starts to hand out messages of the queues, which it declares first. A message that its consumer did not settle comes
+   * back: at once when the consumer is known to be dead, else when the visibility timeout has passed.
+   */
+  consume(queues: readonly BoundQueue[], options: ConsumeOptions): Promise<Consumer>;
+  /**
+   * Hears every message published to a fanout exchange from now on: `celery.pidbox`, or `celeryev` with whatever routing
+   * key. It reconnects by itself; what was published meanwhile is missed.
+   */
+  listen(exchange: string, onMessage: (envelope: Envelope) => void): Promise<Listener>;
   /** How many messages wait in a queue, over all its priorities. */
   depth(queue: string): Promise<number>;
+  /** Throws away what waits in a queue, not what is in hand; resolves with how many. */
+  purge(queue: string): Promise<number>;
   /** Undefined where the broker has no atomic step to offer. */
   readonly leases: LeaseKeeper | undefined;
   close(): Promise<void>;

@@ -1,8 +1,9 @@
 // The body of a task message, there and back: `[args, kwargs, {callbacks, errbacks, chain, chord}]`.
 import { LovageError } from "../error.ts";
 import type { Envelope } from "./envelope.ts";
+import { readJson } from "./json-reader.ts";
 import { writeJson } from "./json-writer.ts";
-import { decompress, deserialize } from "./serializer.ts";
+import { contentText, decompress } from "./serializer.ts";
 import { signatureJson, signatureList } from "./signature-json.ts";
 import type { SignatureJson } from "./signature-json.ts";
 import type { TaskOptions } from "./task-options.ts";
@@ -52,12 +53,32 @@ function writeEmbed({ link, linkError, chain, chord }: TaskOptions): string {
  * @throws {LovageError} when the body is not JSON, or not a protocol 2 body
  */
 export function readBody(envelope: Envelope): TaskBody {
-  const parts = deserialize({ ...envelope, body: plainBody(envelope) });
-  if (!Array.isArray(parts) || parts.length !== 3) throw badBody(envelope, "should be [args, kwargs, embed]");
+  return readBodyText(bodyText(envelope), envelope.id);
+}
+
+/**
+ * The same from the JSON text of a body.
+ *
+ * @param id of its message, for the error
+ * @throws {LovageError} when the text is not JSON, or not a protocol 2 body
+ */
+export function readBodyText(text: string, id: string): TaskBody {
+  const parts = readJson(text);
+  if (!Array.isArray(parts) || parts.length !== 3) throw badBody(id, "should be [args, kwargs, embed]");
   const [args, kwargs, embed] = parts as readonly unknown[];
-  if (!Array.isArray(args)) throw badBody(envelope, "has args that are no list");
-  if (!isRecord(kwargs)) throw badBody(envelope, "has kwargs that are no mapping");
+  if (!Array.isArray(args)) throw badBody(id, "has args that are no list");
+  if (!isRecord(kwargs)) throw badBody(id, "has kwargs that are no mapping");
   return { args: args as readonly unknown[], kwargs, embed: readEmbed(isRecord(embed) ? embed : {}) };
+}
+
+/**
+ * The JSON text of a message's body, unpacked where it is compressed, and not yet read.
+ *
+ * @throws {LovageError} when the content is not JSON by its name, or cannot be unpacked
+ */
+export function bodyText(envelope: Envelope): string {
+  const { contentType, contentEncoding } = envelope;
+  return contentText({ contentType, contentEncoding, body: plainBody(envelope) });
 }
 
 function plainBody({ body, headers }: Envelope): string | Uint8Array {
@@ -80,8 +101,8 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function badBody(envelope: Envelope, problem: string): LovageError {
-  return new LovageError("config", `the body of message ${envelope.id} ${problem}`, {
+function badBody(id: string, problem: string): LovageError {
+  return new LovageError("config", `the body of message ${id} ${problem}`, {
     hint: "it should be a Celery protocol 2 message: set task_protocol = 2 in the app that sent it",
   });
 }

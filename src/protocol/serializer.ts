@@ -41,13 +41,18 @@ export function checkSerializer(serializer: string): void {
 
 /** @throws {LovageError} when the content is not JSON, by its name or in fact */
 export function deserialize(content: Content): unknown {
+  return readJson(contentText(content));
+}
+
+/** @throws {LovageError} when the content is not JSON by its name */
+export function contentText(content: Content): string {
   if (content.contentType !== JSON_TYPE) {
     const name = REFUSED_TYPES[content.contentType];
     throw new LovageError("config", `refused content of type ${content.contentType}${name ? ` (${name})` : ""}`, {
       hint: 'only JSON is accepted: set task_serializer = "json" in the app that sent it',
     });
   }
-  return readJson(textOf(content));
+  return textOf(content);
 }
 
 function textOf({ body, contentEncoding }: Content): string {

@@ -22,11 +22,17 @@ export function encodeMessage(envelope: Envelope, deliveryTag: string): string {
 function encodeProperties({ properties, destination }: Envelope, deliveryTag: string): string {
   const expiration = properties.expiration === undefined ? "" : `"expiration": ${quoteJson(properties.expiration)}, `;
   return (
-    `{"correlation_id": ${quoteJson(properties.correlationId)}, "reply_to": ${quoteJson(properties.replyTo)}, ` +
-    `"delivery_mode": ${properties.deliveryMode}, ${expiration}"delivery_info": {"exchange": ` +
-    `${quoteJson(destination.exchange)}, "routing_key": ${quoteJson(destination.routingKey)}}, ` +
-    `"priority": ${properties.priority}, "body_encoding": "base64", "delivery_tag": ${quoteJson(deliveryTag)}}`
+    `{${encodeCorrelation(properties)}"delivery_mode": ${properties.deliveryMode}, ${expiration}` +
+    `"delivery_info": {"exchange": ${quoteJson(destination.exchange)}, "routing_key": ` +
+    `${quoteJson(destination.routingKey)}}, "priority": ${properties.priority}, "body_encoding": "base64", ` +
+    `"delivery_tag": ${quoteJson(deliveryTag)}}`
   );
+}
+
+/** Tasks have both properties; events and remote control have neither. */
+function encodeCorrelation({ correlationId, replyTo }: EnvelopeProperties): string {
+  if (correlationId === "" && replyTo === "") return "";
+  return `"correlation_id": ${quoteJson(correlationId)}, "reply_to": ${quoteJson(replyTo)}, `;
 }
 
 function base64Of(body: string | Uint8Array): string {

@@ -1,0 +1,55 @@
+// What a pool and its child processes say to each other: one object a message, as JSON over Node's IPC channel.
+import { deserialize, serialize } from "node:v8";
+import type { Instant } from "../../clock.ts";
+import type { Job, Outcome } from "../job.ts";
+
+export type ToChild =
+  | {
+      readonly type: "run";
+      readonly job: Job /** Whether the outcome is to say how much memory is used. */;
+      readonly measure: boolean;
+    }
+  /** Finish in good order; only sent to a child without a job. */
+  | { readonly type: "stop" }
+  /** Die of this signal now, which else is not heeded: it may be meant for the whole process group. */
+  | { readonly type: "die"; readonly signal: NodeJS.Signals };
+
+export type FromChild =
+  | { readonly type: "ready" }
+  /** It is about to exit with an error. */
+  | { readonly type: "failed"; readonly message: string; readonly hint?: string }
+  | { readonly type: "start"; readonly at: Instant }
+  | { readonly type: "state"; readonly state: string; readonly metaText: string }
+  | { readonly type: "done"; readonly outcome: Outcome; readonly rssKiB?: number }
+  | { readonly type: "dying" };
+
+/**
+ * What a terminal or a service manager sends to a worker and all its children at once. The worker decides what that means;
+ * a child dies of one only when its pool says `die`.
+ */
+export const GROUP_SIGNALS: readonly NodeJS.Signals[] = Object.freeze(["SIGINT", "SIGTERM", "SIGHUP"] as const);
+
+/** What JSON would bend (a bigint in a header, a Date in a chain's arguments) crosses as a structured clone. */
+export interface Packed {
+  readonly type: "packed";
+  readonly data: string;
+}
+
+/** @throws {Error} when the message holds what no process can send to another, such as a function */
+export function pack<Message extends ToChild | FromChild>(message: Message): Message | Packed {
+  if (crossesAsJson(message)) return message;
+  return { type: "packed", data: serialize(message).toString("base64") };
+}
+
+export function unpack<Message extends ToChild | FromChild>(message: Message | Packed): Message {
+  return message.type === "packed" ? (deserialize(Buffer.from(message.data, "base64")) as Message) : message;
+}
+
+function crossesAsJson(value: unknown): boolean {
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object") return typeof value === "string" || typeof value === "boolean" || value === undefined;
+  if (value === null) return true;
+  if (Array.isArray(value)) return value.every((item) => item !== undefined && crossesAsJson(item));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return (prototype === Object.prototype || prototype === null) && Object.values(value).every(crossesAsJson);
+}

@@ -1,14 +1,18 @@
 // A broker for tests and for trying things out: the same promises as the others, kept in this process and gone with it.
-import { type Clock, type Instant, systemClock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import type { Envelope } from "../protocol/envelope.ts";
 import type { Binding } from "../protocol/kombu.ts";
-import { type Broker, type Guard, type Mark, type PublishOutcome, StaleTermError } from "./broker.ts";
-import { checkGuard, judge, nextTerm } from "./guard.ts";
-import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "./lease.ts";
-import { checkDeliverable, createRoute, declarations } from "./routing.ts";
+import type { Broker, Guard, PublishOutcome } from "./broker.ts";
+import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "./consumer.ts";
+import { checkGuard } from "./guard.ts";
+import { MemoryConsumer } from "./memory/consumer.ts";
+import type { MemoryLeases } from "./memory/leases.ts";
+import { type Ear, type Place, placeOf } from "./memory/place.ts";
 
 export interface MemoryBrokerOptions {
+  /** Brokers of this process with the same name share everything; one without a name is by itself. */
+  readonly name?: string;
   readonly clock?: Clock;
   /** Called before a batch is looked at: to throw here is a request that never arrived. */
   readonly before?: (batch: readonly Envelope[]) => void | Promise<void>;
@@ -17,131 +21,84 @@ export interface MemoryBrokerOptions {
 }
 
 export class MemoryBroker implements Broker {
-  readonly url = "memory://";
-  readonly leases: MemoryLeases;
+  readonly url: string;
   readonly #options: MemoryBrokerOptions;
-  readonly #queues = new Map<string, Envelope[]>();
-  readonly #bindings = new Map<string, Binding[]>();
+  readonly #place: Place;
+  readonly #open = new Set<Consumer | Listener>();
   #closed = false;
 
   constructor(options: MemoryBrokerOptions = {}) {
+    const name = options.name ?? "";
+    this.url = `memory://${name}`;
     this.#options = options;
-    this.leases = new MemoryLeases(options.clock ?? systemClock);
+    this.#place = placeOf(name, options.clock ?? systemClock);
+  }
+
+  get leases(): MemoryLeases {
+    return this.#place.leases;
   }
 
   async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {
-    if (this.#closed) throw new LovageError("broker", "the broker memory:// is closed");
+    this.#checkOpen();
     checkGuard(batch.length, guard);
     await this.#options.before?.(batch);
-    const outcomes = this.#publish(batch, guard);
+    const outcomes = this.#place.publish(batch, () =>
+      guard === undefined ? batch.map(() => "sent") : this.leases.settle(guard),
+    );
     await this.#options.after?.(batch);
     return outcomes;
   }
 
+  async consume(queues: readonly BoundQueue[], options: ConsumeOptions): Promise<Consumer> {
+    this.#checkOpen();
+    const consumer = new MemoryConsumer(this.#place, options, (ended) => this.#open.delete(ended));
+    this.#open.add(consumer);
+    for (const queue of queues) await consumer.addQueue(queue);
+    return consumer;
+  }
+
+  async listen(exchange: string, onMessage: (envelope: Envelope) => void): Promise<Listener> {
+    this.#checkOpen();
+    const ear: Ear = { exchange, hear: onMessage };
+    this.#place.ears.add(ear);
+    const listener: Listener = {
+      close: async () => {
+        this.#place.ears.delete(ear);
+        this.#open.delete(listener);
+      },
+    };
+    this.#open.add(listener);
+    return listener;
+  }
+
   async depth(queue: string): Promise<number> {
-    return this.messages(queue).length;
+    return this.#place.line(queue).size;
+  }
+
+  async purge(queue: string): Promise<number> {
+    return this.#place.line(queue).cut(0);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    await Promise.all([...this.#open].map((one) => one.close()));
+    this.#open.clear();
   }
 
   /** What waits in a queue, in the order a worker would get it. */
   messages(queue: string): readonly Envelope[] {
-    const waiting = this.#queues.get(queue) ?? [];
-    return [...waiting].sort((left, right) => left.properties.priority - right.properties.priority);
+    return this.#place
+      .line(queue)
+      .items()
+      .map((item) => item.envelope);
   }
 
   /** Binds a queue to a named exchange, as a worker would. */
   bind(exchange: string, binding: Binding): void {
-    this.#bindings.set(exchange, [...(this.#bindings.get(exchange) ?? []), binding]);
+    this.#place.bind(exchange, binding);
   }
 
-  #publish(batch: readonly Envelope[], guard: Guard | undefined): readonly PublishOutcome[] {
-    for (const { exchange, binding } of declarations(batch)) this.bind(exchange, binding);
-    const route = createRoute(this.#bindings);
-    checkDeliverable(batch, ({ destination }) => route(destination).length > 0);
-    const outcomes = guard === undefined ? batch.map(() => "sent" as const) : this.leases.settle(guard);
-    for (const [index, envelope] of batch.entries()) {
-      if (outcomes[index] !== "sent") continue;
-      for (const queue of route(envelope.destination)) this.#push(queue, envelope);
-    }
-    return outcomes;
-  }
-
-  #push(queue: string, envelope: Envelope): void {
-    const waiting = this.#queues.get(queue);
-    if (waiting === undefined) this.#queues.set(queue, [envelope]);
-    else waiting.push(envelope);
-  }
-}
-
-interface Scope {
-  term: number;
-  held: { readonly owner: LeaseOwner; expiresAt: Instant } | undefined;
-  readonly marks: Map<string, Instant>;
-}
-
-export class MemoryLeases implements LeaseKeeper {
-  readonly #clock: Clock;
-  readonly #scopes = new Map<string, Scope>();
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Judges the guard's marks and moves those that are newer. */
-  settle(guard: Guard): readonly PublishOutcome[] {
-    const { marks } = this.#current(guard.scope, guard.term);
-    const { outcomes, moved } = judge(guard.marks, (entry) => marks.get(entry));
-    for (const [entry, dueAt] of moved) marks.set(entry, dueAt);
-    return outcomes;
-  }
-
-  async acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired> {
-    const now = this.#clock.now();
-    const state = this.#scopes.get(scope) ?? { term: 0, held: undefined, marks: new Map<string, Instant>() };
-    this.#scopes.set(scope, state);
-    const remainingMs = (state.held?.expiresAt ?? now) - now;
-    if (state.held !== undefined && remainingMs > 0 && state.held.owner.id !== owner.id) {
-      return { heldBy: { label: state.held.owner.label, remainingMs } };
-    }
-    state.term = nextTerm(state.term, now);
-    state.held = { owner, expiresAt: now + ttlMs };
-    return { lease: Object.freeze({ scope, owner, term: state.term }) };
-  }
-
-  async renew(lease: Lease, ttlMs: number): Promise<boolean> {
-    const state = this.#scopes.get(lease.scope);
-    if (state?.term !== lease.term) return false;
-    state.held = { owner: lease.owner, expiresAt: this.#clock.now() + ttlMs };
-    return true;
-  }
-
-  async release(lease: Lease): Promise<void> {
-    const state = this.#scopes.get(lease.scope);
-    if (state?.term !== lease.term) return;
-    state.term += 1;
-    state.held = undefined;
-  }
-
-  async marks(scope: string): Promise<ReadonlyMap<string, Instant>> {
-    return new Map(this.#scopes.get(scope)?.marks);
-  }
-
-  async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
-    const state = this.#current(lease.scope, lease.term);
-    for (const { entry, dueAt } of marks) state.marks.set(entry, dueAt);
-  }
-
-  async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {
-    const state = this.#current(lease.scope, lease.term);
-    for (const entry of entries) state.marks.delete(entry);
-  }
-
-  #current(scope: string, term: number): Scope {
-    const state = this.#scopes.get(scope);
-    if (state?.term !== term) throw new StaleTermError(scope, term);
-    return state;
+  #checkOpen(): void {
+    if (this.#closed) throw new LovageError("broker", `the broker ${this.url} is closed`);
   }
 }

@@ -22,14 +22,14 @@ const openRedis: Open = async (url, { emit, transportOptions }) => {
   return new RedisBroker(url, { emit, transport: transportOptions });
 };
 
-const openSqlite: Open = async (url, { clock, emit }) => {
+const openSqlite: Open = async (url, { clock, emit, transportOptions }) => {
   const { SqliteBroker } = await import("./sqlite/sqlite-broker.ts");
-  return SqliteBroker.open(url, { clock, emit });
+  return SqliteBroker.open(url, { clock, emit, transport: transportOptions });
 };
 
-const openMemory: Open = async (_, { clock }) => {
+const openMemory: Open = async (url, { clock }) => {
   const { MemoryBroker } = await import("./memory.ts");
-  return new MemoryBroker({ clock });
+  return new MemoryBroker({ clock, name: url.slice("memory://".length) });
 };
 
 const kinds: Readonly<Record<string, Open>> = {

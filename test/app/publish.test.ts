@@ -25,7 +25,10 @@ function scene(failures: readonly Error[]) {
       published.push(...batch.map(({ id }) => id));
       return batch.map(() => "sent" as const);
     },
+    consume: () => Promise.reject(new Error("nobody consumes here")),
+    listen: () => Promise.reject(new Error("nobody listens here")),
     depth: async () => 0,
+    purge: async () => 0,
     close: async () => undefined,
   };
   const clock: Clock = { now: () => 0, monotonic: () => 0, sleep: async (ms) => void waits.push(ms) };

@@ -486,7 +486,10 @@ describe("two beats of one scope", () => {
     const through = {
       url: broker.url,
       publish: guarded(broker.publish.bind(broker)),
+      consume: guarded(broker.consume.bind(broker)),
+      listen: guarded(broker.listen.bind(broker)),
       depth: guarded(broker.depth.bind(broker)),
+      purge: guarded(broker.purge.bind(broker)),
       close: () => broker.close(),
       leases: {
         acquire: guarded(leases.acquire.bind(leases)),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import { describeBroker } from "../contract/broker-contract.ts";
+import { describeConsuming } from "../contract/consume-contract.ts";
 import { describeLeases, leaseOf } from "../contract/lease-contract.ts";
 import { envelopeOf, idOf } from "../helper/envelope.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
@@ -14,6 +15,23 @@ describeBroker("memory", async () => {
     waiting: async (queue) => broker.messages(queue).map((envelope) => envelope.id),
     bind: async (exchange, binding) => broker.bind(exchange, binding),
     close: () => broker.close(),
+  };
+});
+
+let places = 0;
+
+describeConsuming("memory", async () => {
+  places += 1;
+  const name = `contract-${places}`;
+  const brokers = [new MemoryBroker({ name })];
+  return {
+    broker: brokers[0] as MemoryBroker,
+    again: async () => {
+      const broker = new MemoryBroker({ name });
+      brokers.push(broker);
+      return broker;
+    },
+    close: async () => void (await Promise.all(brokers.map((broker) => broker.close()))),
   };
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import { openBroker } from "../../src/broker/open.ts";
+import { envelopeOf } from "../helper/envelope.ts";
 
 describe("openBroker", () => {
   it("opens by the scheme", async () => {
@@ -8,6 +9,16 @@ describe("openBroker", () => {
     const broker = await openBroker("REDIS://:secret@127.0.0.1:1/0");
     expect(broker.url).toBe("REDIS://:***@127.0.0.1:1/0");
     await broker.close();
+  });
+
+  it("gives memory brokers of one name the same place, and one without a name its own", async () => {
+    const [left, right] = [await openBroker("memory://open-test"), await openBroker("memory://open-test")];
+    await left.publish([envelopeOf("a")]);
+    expect(await right.depth("celery")).toBe(1);
+    expect(right.url).toBe("memory://open-test");
+    const [one, two] = [await openBroker("memory://"), await openBroker("memory://")];
+    await one.publish([envelopeOf("a")]);
+    expect(await two.depth("celery")).toBe(0);
   });
 
   it.each([

@@ -9,6 +9,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import type { LovageEvent } from "../../src/event.ts";
 import { decodeMessage } from "../../src/protocol/kombu.ts";
 import { describeBroker } from "../contract/broker-contract.ts";
+import { describeConsuming } from "../contract/consume-contract.ts";
 import { describeLeases, leaseOf } from "../contract/lease-contract.ts";
 import { envelopeOf, idOf } from "../helper/envelope.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
@@ -47,6 +48,32 @@ describeBroker("SQLite", async () => {
       database.close();
     },
     close: () => closeAll(broker, folder),
+  };
+});
+
+describeConsuming("SQLite", async () => {
+  const folder = temporaryFolder();
+  const path = folder.file("broker.db");
+  const brokers = [await open(path)];
+  const run = (sql: string, ...values: readonly string[]): void => {
+    const database = new Database(path);
+    database.prepare(sql).run(...values);
+    database.close();
+  };
+  return {
+    broker: brokers[0] as SqliteBroker,
+    again: async () => {
+      const broker = await open(path);
+      brokers.push(broker);
+      return broker;
+    },
+    putUnreadable: async (queue) =>
+      run("INSERT INTO message (queue, priority, text, enqueued_at) VALUES (?, 0, '{\"no\nmessage', 0)", queue),
+    takeAway: async () => run("UPDATE message SET claimed_by = NULL, redelivered = 1"),
+    close: async () => {
+      await Promise.all(brokers.map((broker) => broker.close()));
+      await folder[Symbol.asyncDispose]();
+    },
   };
 });
 
@@ -173,7 +200,7 @@ describe("SqliteBroker", () => {
       database.close();
       await expect(open(path)).rejects.toMatchObject({
         code: "broker",
-        message: `${path} was written by a newer Lovage (format 99, known is 1)`,
+        message: `${path} was written by a newer Lovage (format 99, known is 2)`,
         hint: "upgrade Lovage here, or name another file",
       });
     });

@@ -9,6 +9,11 @@ export function fileFailure(path: string, error: unknown): LovageError {
   return new LovageError("broker", `broker file ${path}: ${reason}`, { hint, cause: error });
 }
 
+/** Whether it is only that somebody else writes just now. */
+export function isBusy(error: unknown): boolean {
+  return codeOf(error instanceof LovageError ? error.cause : error).startsWith("SQLITE_BUSY");
+}
+
 function codeOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
   return typeof code === "string" ? code : "";

@@ -3,28 +3,60 @@ import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { fileFailure } from "./failure.ts";
-import { prepareSchema } from "./schema.ts";
+import { isPrepared, prepareSchema } from "./schema.ts";
 
-// Transactions take milliseconds; the wait blocks this process, so it must not be long either.
-const busyTimeoutMs = 2000;
+export interface FileOptions {
+  /** For how long to wait for another writer. The wait holds up this whole process. */
+  readonly busyTimeoutMs: number;
+  /** What is committed outlasts a power cut, not only a crash. It costs a write to the disk each time. */
+  readonly durable: boolean;
+}
+
+// What is reported as sent must outlast a power cut, as a server's promise would. Transactions take milliseconds.
+const forPublishing: FileOptions = { busyTimeoutMs: 2000, durable: true };
 
 export class BrokerFile {
   readonly path: string;
+  readonly #options: FileOptions;
+  #generation = 0;
   #database: Database.Database;
   #identity: string;
   #closed = false;
   readonly #statements = new Map<string, Database.Statement>();
 
   /** Opens the file, and creates it and its folder where they are missing. */
-  constructor(path: string) {
+  constructor(path: string, options: FileOptions = forPublishing) {
     this.path = path;
-    this.#database = open(path);
+    this.#options = options;
+    this.#database = open(path, options);
     this.#identity = identify(path);
+  }
+
+  /** Counts on when the file was removed or replaced: what was known of the old one is not true of the new. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Changes with every commit of another connection. */
+  get version(): string {
+    return this.#guarded(() => `${this.#generation}:${String(this.statement("PRAGMA data_version").pluck().get())}`);
   }
 
   /** Runs `work` as one transaction that nobody else writes in. */
   transaction<T>(work: () => T): T {
     return this.#guarded(() => this.#database.transaction(work).immediate());
+  }
+
+  /** The same for what nobody would miss after a power cut. */
+  looseTransaction<T>(work: () => T): T {
+    return this.#guarded(() => {
+      this.#database.pragma("synchronous = NORMAL");
+      try {
+        return this.#database.transaction(work).immediate();
+      } finally {
+        this.#database.pragma(synchronous(this.#options));
+      }
+    });
   }
 
   /** Reads, on what was last committed. */
@@ -62,29 +94,33 @@ export class BrokerFile {
     if (this.#closed || identify(this.path) === this.#identity) return;
     this.#statements.clear();
     this.#database.close();
-    this.#database = open(this.path);
+    this.#database = open(this.path, this.#options);
+    this.#generation += 1;
     this.#identity = identify(this.path);
   }
 }
 
-function open(path: string): Database.Database {
+function open(path: string, options: FileOptions): Database.Database {
   let database: Database.Database | undefined;
   try {
     mkdirSync(dirname(path), { recursive: true });
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
     }
-    const opened = new Database(path, { timeout: busyTimeoutMs });
+    const opened = new Database(path, { timeout: options.busyTimeoutMs });
     database = opened;
     opened.pragma("journal_mode = WAL");
-    // What is reported as sent must outlast a power cut, as a server's promise would.
-    opened.pragma("synchronous = FULL");
-    opened.transaction(() => prepareSchema(opened, path)).immediate();
+    opened.pragma(synchronous(options));
+    if (!isPrepared(opened)) opened.transaction(() => prepareSchema(opened, path)).immediate();
     return opened;
   } catch (error) {
     database?.close();
     throw fileFailure(path, error);
   }
+}
+
+function synchronous({ durable }: FileOptions): string {
+  return `synchronous = ${durable ? "FULL" : "NORMAL"}`;
 }
 
 function identify(path: string): string {

@@ -4,11 +4,31 @@ import { LovageError } from "../../error.ts";
 
 // "LvBr": tells our file from any other SQLite file somebody may point us at.
 const applicationId = 0x4c764272;
-const version = 1;
+const version = 2;
 
-// A message is ready while nobody has claimed it. Whoever consumes claims the first ready one of a queue, by priority
-// and age, in one UPDATE ... RETURNING; it deletes it to acknowledge, and a claim that ran out is anybody's again.
-// Priority is as on Redis: 0 is served first.
+// A message is ready while nobody has claimed it. Whoever consumes claims the first ready ones of a queue, by priority
+// and age, in one UPDATE ... RETURNING; it deletes it to acknowledge, and the claims of a consumer that is dead, or that
+// did not show up until its time was over, are anybody's again. Priority is as on Redis: 0 is served first.
+const consuming = `
+  CREATE INDEX message_claimed ON message (claimed_by) WHERE claimed_by IS NOT NULL;
+  CREATE TABLE consumer (
+    id TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    alive_until REAL NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE temporary_queue (
+    name TEXT PRIMARY KEY,
+    consumer TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE notice (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    exchange TEXT NOT NULL,
+    text TEXT NOT NULL,
+    published_at REAL NOT NULL
+  ) STRICT;
+  CREATE INDEX notice_age ON notice (published_at);
+`;
+
 const tables = `
   CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -17,10 +37,9 @@ const tables = `
     text TEXT NOT NULL,
     enqueued_at INTEGER NOT NULL,
     claimed_by TEXT,
-    claimed_until INTEGER
+    redelivered INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX message_ready ON message (queue, priority, id) WHERE claimed_by IS NULL;
-  CREATE INDEX message_claimed ON message (claimed_until) WHERE claimed_by IS NOT NULL;
   CREATE TABLE binding (
     exchange TEXT NOT NULL,
     routing_key TEXT NOT NULL,
@@ -42,9 +61,23 @@ const tables = `
     due_at REAL NOT NULL,
     PRIMARY KEY (scope, entry)
   ) STRICT, WITHOUT ROWID;
+  ${consuming}
 `;
 
-/** Makes the tables if the file is new. Call it inside a transaction: several processes may open one new file. */
+// Nothing consumed in version 1, so no message of such a file is claimed.
+const fromVersion1 = `
+  DROP INDEX message_claimed;
+  ALTER TABLE message DROP COLUMN claimed_until;
+  ALTER TABLE message ADD COLUMN redelivered INTEGER NOT NULL DEFAULT 0;
+  ${consuming}
+`;
+
+/** Whether there is nothing to do: the usual case, in which nobody need be waited for. */
+export function isPrepared(database: Database): boolean {
+  return pragma(database, "application_id") === applicationId && pragma(database, "user_version") === version;
+}
+
+/** Makes the tables if the file is new, and brings an older file up to date. Call it inside a transaction: several processes may open one new file. */
 export function prepareSchema(database: Database, path: string): void {
   const found = pragma(database, "user_version");
   const owner = pragma(database, "application_id");
@@ -64,6 +97,10 @@ export function prepareSchema(database: Database, path: string): void {
     throw new LovageError("broker", `${path} was written by a newer Lovage (format ${found}, known is ${version})`, {
       hint,
     });
+  }
+  if (found === 1) {
+    database.exec(fromVersion1);
+    database.pragma(`user_version = ${version}`);
   }
 }
 

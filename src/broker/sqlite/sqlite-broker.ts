@@ -4,19 +4,26 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Destination, Envelope } from "../../protocol/envelope.ts";
 import { type Binding, encodeMessage } from "../../protocol/kombu.ts";
 import type { Broker, Guard, PublishOutcome } from "../broker.ts";
 import { slices } from "../chunks.ts";
+import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
 import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges, type Route } from "../routing.ts";
+import { Bell } from "./bell.ts";
+import { SqliteConsumer } from "./consumer.ts";
 import { BrokerFile } from "./file.ts";
 import { SqliteLeases } from "./leases.ts";
+import { listen, Notices } from "./notices.ts";
+import { readTransport, type SqliteTransport } from "./transport.ts";
 import { parseSqliteUrl } from "./url.ts";
 
 export interface SqliteBrokerOptions {
   readonly clock: Clock;
   readonly emit: Emit;
+  /** `broker_transport_options`, in Celery's names. */
+  readonly transport?: Readonly<Record<string, unknown>>;
 }
 
 // A transaction holds up this process and, for writing, all others: some ten milliseconds at most. Under a guard each
@@ -27,28 +34,36 @@ export class SqliteBroker implements Broker {
   readonly url: string;
   readonly leases: SqliteLeases;
   readonly #file: BrokerFile;
-  readonly #clock: Clock;
+  readonly #options: SqliteBrokerOptions;
+  readonly #transport: SqliteTransport;
+  readonly #bell: Bell;
+  readonly #notices: Notices;
+  readonly #open = new Set<Consumer | Listener>();
   #closed = false;
 
-  private constructor(url: string, file: BrokerFile, { clock }: SqliteBrokerOptions) {
+  private constructor(url: string, options: SqliteBrokerOptions) {
+    const { clock } = options;
     this.url = url;
-    this.#file = file;
-    this.#clock = clock;
-    this.leases = new SqliteLeases(file, clock);
+    this.#options = options;
+    this.#transport = readTransport(options.transport ?? {});
+    this.#file = new BrokerFile(parseSqliteUrl(url));
+    this.#bell = new Bell(this.#file, clock);
+    this.#notices = new Notices(this.#file, clock);
+    this.leases = new SqliteLeases(this.#file, clock);
   }
 
   /** @throws LovageError when the file cannot be opened or created */
   static async open(url: string, options: SqliteBrokerOptions): Promise<SqliteBroker> {
-    const broker = new SqliteBroker(url, new BrokerFile(parseSqliteUrl(url)), options);
+    const broker = new SqliteBroker(url, options);
     options.emit({ type: "broker-connected", url });
     return broker;
   }
 
   async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {
-    if (this.#closed) throw new LovageError("broker", `the broker ${this.url} is closed`);
+    this.#checkOpen();
     checkGuard(batch.length, guard);
     const route = this.#prepareRoute(batch);
-    checkDeliverable(batch, ({ destination }) => route(destination).length > 0);
+    checkDeliverable(batch, ({ destination }) => isFanout(destination) || route(destination).length > 0);
     const outcomes: PublishOutcome[] = [];
     for (const part of slices(batch, messagesPerTransaction)) {
       if (outcomes.length > 0) await setImmediate();
@@ -58,31 +73,78 @@ export class SqliteBroker implements Broker {
     return outcomes;
   }
 
+  async consume(queues: readonly BoundQueue[], options: ConsumeOptions): Promise<Consumer> {
+    this.#checkOpen();
+    const consumer = await SqliteConsumer.start(queues, options, {
+      path: this.#file.path,
+      url: this.url,
+      bell: this.#bell,
+      clock: this.#options.clock,
+      emit: this.#options.emit,
+      visibilityTimeoutMs: this.#transport.visibilityTimeoutMs,
+      onEnd: this.#forget,
+    });
+    this.#open.add(consumer);
+    if (this.#closed) await consumer.close();
+    this.#checkOpen();
+    return consumer;
+  }
+
+  async listen(exchange: string, onMessage: (envelope: Envelope) => void): Promise<Listener> {
+    this.#checkOpen();
+    const listener = listen(exchange, {
+      file: this.#file,
+      notices: this.#notices,
+      bell: this.#bell,
+      onMessage,
+      onEnd: this.#forget,
+    });
+    this.#open.add(listener);
+    return listener;
+  }
+
   async depth(queue: string): Promise<number> {
     const select = "SELECT count(*) FROM message WHERE queue = ? AND claimed_by IS NULL";
     return this.#file.read(() => Number(this.#file.statement(select).pluck().get(queue)));
   }
 
+  async purge(queue: string): Promise<number> {
+    const remove = "DELETE FROM message WHERE queue = ? AND claimed_by IS NULL";
+    return this.#file.transaction(() => this.#file.statement(remove).run(queue).changes);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await Promise.all([...this.#open].map((one) => one.close()));
     this.#file.close();
   }
 
+  readonly #forget = (one: Consumer | Listener): void => void this.#open.delete(one);
+
+  #checkOpen(): void {
+    if (this.#closed) throw new LovageError("broker", `the broker ${this.url} is closed`);
+  }
+
   #publishPart(part: readonly Envelope[], route: Route, guard: Guard | undefined): readonly PublishOutcome[] {
-    const enqueuedAt = Math.floor(this.#clock.now());
+    const enqueuedAt = Math.floor(this.#options.clock.now());
     const texts = part.map((envelope) => encodeMessage(envelope, randomUUID()));
-    return this.#file.transaction(() => {
+    const isLoose = part.every(({ destination }) => isFanout(destination));
+    const outcomes = this.#file[isLoose ? "looseTransaction" : "transaction"](() => {
       const insert = this.#file.statement(
         "INSERT INTO message (queue, priority, text, enqueued_at) VALUES (?, ?, ?, ?)",
       );
       const outcomes = guard === undefined ? part.map(() => "sent" as const) : this.leases.settle(guard);
       for (const [index, { destination, properties }] of part.entries()) {
-        if (outcomes[index] !== "sent") continue;
-        for (const queue of route(destination)) insert.run(queue, properties.priority, texts[index], enqueuedAt);
+        const text = texts[index];
+        if (outcomes[index] !== "sent" || text === undefined) continue;
+        if (isFanout(destination)) this.#notices.put(destination.exchange, text);
+        for (const queue of route(destination)) insert.run(queue, properties.priority, text, enqueuedAt);
       }
       return outcomes;
     });
+    this.#bell.ring();
+    return outcomes;
   }
 
   /** Nearly all batches go through the default exchange, and need no table. */
@@ -110,4 +172,8 @@ export class SqliteBroker implements Broker {
       () => new Map(exchanges.map((exchange) => [exchange, this.#file.statement(select).all(exchange) as Binding[]])),
     );
   }
+}
+
+function isFanout({ exchangeType }: Destination): boolean {
+  return exchangeType === "fanout";
 }

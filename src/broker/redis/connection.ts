@@ -14,6 +14,12 @@ export interface ConnectionOptions {
   readonly address: RedisAddress;
   readonly transport: RedisTransport;
   readonly emit: Emit;
+  /** For people, in CLIENT LIST; `lovage` unless told otherwise. */
+  readonly name?: string;
+  /** 2 for a connection that only hears: what it hears then comes as messages. */
+  readonly protocol?: 2 | 3;
+  /** The connection that stood is gone; not when we closed it. */
+  readonly onLost?: () => void;
 }
 
 export class RedisConnection {
@@ -22,6 +28,7 @@ export class RedisConnection {
   readonly declared = new Set<string>();
   readonly #client: Redis;
   readonly #emit: Emit;
+  readonly #onLost: (() => void) | undefined;
   readonly #patienceMs: number;
   #opening: Promise<void> | undefined;
   #problem: Error | undefined;
@@ -34,6 +41,7 @@ export class RedisConnection {
     const { timeoutMs, connectTimeoutMs } = options.transport;
     this.url = options.url;
     this.#emit = options.emit;
+    this.#onLost = options.onLost;
     this.#patienceMs = connectTimeoutMs + timeoutMs;
     this.#client = createClient(options);
     this.#client.on("error", (error: Error) => {
@@ -120,10 +128,11 @@ export class RedisConnection {
     if (this.#closed) return;
     const reason = this.#problem?.message ?? "the connection was lost";
     this.#emit({ type: "broker-disconnected", url: this.url, reason });
+    this.#onLost?.();
   }
 }
 
-function createClient({ address, transport }: ConnectionOptions): Redis {
+function createClient({ address, transport, name, protocol }: ConnectionOptions): Redis {
   const { sentinels, ...direct } = address;
   const common = {
     lazyConnect: true,
@@ -134,7 +143,8 @@ function createClient({ address, transport }: ConnectionOptions): Redis {
     connectTimeout: transport.connectTimeoutMs,
     socketTimeout: transport.timeoutMs,
     maxLoadingRetryTime: 500,
-    connectionName: "lovage",
+    connectionName: name ?? "lovage",
+    protocol: protocol ?? 3,
   } satisfies RedisOptions;
   if (sentinels === undefined) return new Redis({ ...common, ...direct } satisfies RedisOptions);
   return new Redis({

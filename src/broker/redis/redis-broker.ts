@@ -1,16 +1,20 @@
 // Redis as kombu uses it: lists for queues, sets for bindings, channels for fanouts; and one script for the guarded step.
+import { type Clock, systemClock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
 import { queueKeys } from "../../protocol/kombu.ts";
 import { type Broker, type Guard, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker.ts";
 import { sendInOrder } from "../chunks.ts";
+import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
 import { checkDeliverable, createRoute } from "../routing.ts";
 import { maskUrl } from "../url.ts";
 import { declareQueues, readBindings } from "./bindings.ts";
 import { sendBulk } from "./bulk.ts";
-import { RedisConnection } from "./connection.ts";
+import { type ConnectionOptions, RedisConnection } from "./connection.ts";
+import { purgeScript } from "./consume-scripts.ts";
+import type { Endpoint, EndpointContext } from "./endpoint.ts";
 import { wrongKind } from "./failure.ts";
 import { RedisLeases } from "./leases.ts";
 import {
@@ -22,7 +26,9 @@ import {
   scriptArguments,
   type Target,
 } from "./publish.ts";
-import { callScript, type Misfit, publishScript, readMisfit, scopeKeys } from "./scripts.ts";
+import { RedisConsumer } from "./redis-consumer.ts";
+import { RedisListener } from "./redis-listener.ts";
+import { callScript, type Misfit, publishScript, readMisfit, runScript, scopeKeys } from "./scripts.ts";
 import { readTransport } from "./transport.ts";
 import { parseRedisUrl } from "./url.ts";
 
@@ -30,6 +36,7 @@ export interface RedisBrokerOptions {
   readonly emit: Emit;
   /** `broker_transport_options`, in Celery's names. */
   readonly transport: Readonly<Record<string, unknown>>;
+  readonly clock?: Clock;
 }
 
 // Enough to keep Redis busy while the next chunk is encoded, and no more than that in memory.
@@ -38,7 +45,12 @@ const chunksInFlight = 4;
 export class RedisBroker implements Broker {
   readonly url: string;
   readonly leases: RedisLeases;
+  readonly #options: ConnectionOptions;
+  readonly #clock: Clock;
   readonly #connection: RedisConnection;
+  /** Consumers and listeners that somebody may not have closed. */
+  readonly #open = new Set<Endpoint>();
+  #closed = false;
   readonly #prefix: string;
   readonly #db: number;
 
@@ -48,7 +60,9 @@ export class RedisBroker implements Broker {
     this.url = maskUrl(url);
     this.#prefix = transport.prefix;
     this.#db = address.db;
-    this.#connection = new RedisConnection({ url: this.url, address, transport, emit: options.emit });
+    this.#clock = options.clock ?? systemClock;
+    this.#options = { url: this.url, address, transport, emit: options.emit };
+    this.#connection = new RedisConnection(this.#options);
     this.leases = new RedisLeases(this.#connection, transport.prefix);
   }
 
@@ -67,6 +81,20 @@ export class RedisBroker implements Broker {
     return (await sendInOrder(chunks, width, (chunk) => this.#pushGuarded(chunk, batch, guard))).flat();
   }
 
+  async consume(queues: readonly BoundQueue[], options: ConsumeOptions): Promise<Consumer> {
+    return this.#keep(await RedisConsumer.open(queues, options, this.#context()));
+  }
+
+  async listen(exchange: string, onMessage: (envelope: Envelope) => void): Promise<Listener> {
+    const channel = `${this.#prefix}/${this.#db}.${exchange}`;
+    return this.#keep(await RedisListener.open({ ...this.#context(), channel, onMessage }));
+  }
+
+  async purge(queue: string): Promise<number> {
+    const keys = queueKeys(queue).map((key) => this.#prefix + key);
+    return (await this.#connection.run((client) => runScript(client, purgeScript, keys, []), keys)) as number;
+  }
+
   async depth(queue: string): Promise<number> {
     const keys = queueKeys(queue).map((key) => this.#prefix + key);
     const lengths = await this.#connection.run((client) => Promise.all(keys.map((key) => client.llen(key))), keys);
@@ -74,7 +102,21 @@ export class RedisBroker implements Broker {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#open].map((open) => open.close()));
     await this.#connection.close();
+  }
+
+  #context(): EndpointContext {
+    if (this.#closed) throw new LovageError("broker", `the connection to ${this.url} is closed`);
+    return { connection: this.#options, clock: this.#clock, onClosed: (endpoint) => this.#open.delete(endpoint) };
+  }
+
+  async #keep<Kind extends Endpoint>(endpoint: Kind): Promise<Kind> {
+    this.#open.add(endpoint);
+    // It may have taken its time to open.
+    if (this.#closed) await endpoint.close();
+    return endpoint;
   }
 
   /** Ahead of the chunks: were it missing, a chunk that brings it along could overtake others already on their way. */

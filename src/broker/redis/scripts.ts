@@ -174,6 +174,7 @@ export const dropMarksScript = define(`${checkKinds}
   return 1
 `);
 
-function define(text: string): Script {
+/** A script under the name that Redis knows it by. */
+export function define(text: string): Script {
   return Object.freeze({ text, sha: createHash("sha1").update(text).digest("hex") });
 }

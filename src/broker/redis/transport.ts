@@ -11,13 +11,19 @@ export interface RedisTransport {
   /** Without an answer for so long, the connection counts as lost. */
   readonly timeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** The hash of what was taken and not settled yet, by tag; with the prefix. */
+  readonly unackedKey: string;
+  /** The same tags by when they were taken; with the prefix. */
+  readonly unackedIndexKey: string;
+  /** What was taken so long ago and is not settled goes back to its queue. */
+  readonly visibilityTimeoutMs: number;
 }
 
-const strings = ["masterName", "globalKeyprefix"] as const;
-const seconds = ["socketTimeout", "socketConnectTimeout"] as const;
-// What kombu knows and a publisher has no use for; Celery projects bring it along.
+const strings = ["masterName", "globalKeyprefix", "unackedKey", "unackedIndexKey"] as const;
+const seconds = ["socketTimeout", "socketConnectTimeout", "visibilityTimeout"] as const;
+// What kombu knows and we have no use for; Celery projects bring it along.
 const unused = `
-  visibilityTimeout unackedKey unackedIndexKey unackedMutexKey unackedMutexExpire unackedRestoreLimit
+  unackedMutexKey unackedMutexExpire unackedRestoreLimit
   fanoutPrefix fanoutPatterns queueOrderStrategy maxConnections healthCheckInterval retryOnTimeout
   socketKeepalive socketKeepaliveOptions clientName maxRetries intervalStart intervalStep intervalMax
 `
@@ -33,13 +39,21 @@ export function readTransport(options: Readonly<Record<string, unknown>>): Redis
   for (const [key, value] of read) check(key, value);
   const sentinel = read.get("sentinelKwargs") as { username?: unknown; password?: unknown } | undefined;
   const masterName = read.get("masterName") as string | undefined;
+  const text = (key: (typeof strings)[number], otherwise: string): string =>
+    (read.get(key) as string | undefined) ?? otherwise;
+  const span = (key: (typeof seconds)[number], otherwise: number): number =>
+    ((read.get(key) as number | undefined) ?? otherwise) * 1000;
+  const prefix = text("globalKeyprefix", "");
   return Object.freeze({
     ...(masterName === undefined ? {} : { masterName }),
     ...(typeof sentinel?.username === "string" ? { sentinelUsername: sentinel.username } : {}),
     ...(typeof sentinel?.password === "string" ? { sentinelPassword: sentinel.password } : {}),
-    prefix: (read.get("globalKeyprefix") as string | undefined) ?? "",
-    timeoutMs: ((read.get("socketTimeout") as number | undefined) ?? 5) * 1000,
-    connectTimeoutMs: ((read.get("socketConnectTimeout") as number | undefined) ?? 5) * 1000,
+    prefix,
+    timeoutMs: span("socketTimeout", 5),
+    connectTimeoutMs: span("socketConnectTimeout", 5),
+    unackedKey: prefix + text("unackedKey", "unacked"),
+    unackedIndexKey: prefix + text("unackedIndexKey", "unacked_index"),
+    visibilityTimeoutMs: span("visibilityTimeout", 3600),
   });
 }
 

@@ -8,7 +8,7 @@ import { isBusy } from "./failure.ts";
 const pauses = { firstMs: 5, mostMs: 1000 };
 // Another's transaction is no news; one that does not end is.
 const busyIsNewsAfterMs = 2000;
-const mostAttempts = 12;
+const manyAttempts = 12;
 
 export interface PatienceOptions {
   /** The broker's, for people. */
@@ -47,8 +47,8 @@ export class Patience {
     this.#failures += 1;
   }
 
-  /** Tries again, a few seconds long, as long as it is only that somebody else writes. */
-  async insist<T>(work: () => T): Promise<T> {
+  /** Tries again, a few times, as long as it is only that somebody else writes. */
+  async insist<T>(work: () => T, mostAttempts = manyAttempts): Promise<T> {
     for (let attempt = 0; ; attempt += 1) {
       try {
         return work();

@@ -16,6 +16,7 @@ import { SqliteConsumer } from "./consumer.ts";
 import { BrokerFile } from "./file.ts";
 import { SqliteLeases } from "./leases.ts";
 import { listen, Notices } from "./notices.ts";
+import { Patience } from "./patience.ts";
 import { readTransport, type SqliteTransport } from "./transport.ts";
 import { parseSqliteUrl } from "./url.ts";
 
@@ -29,6 +30,8 @@ export interface SqliteBrokerOptions {
 // A transaction holds up this process and, for writing, all others: some ten milliseconds at most. Under a guard each
 // chunk moves its own marks, so a batch that fails half-way and is published again finds what is done as duplicates.
 const messagesPerTransaction = 1000;
+// Each waits a while within SQLite; with many writers one of them may be unlucky that long.
+const publishAttempts = 3;
 
 export class SqliteBroker implements Broker {
   readonly url: string;
@@ -38,12 +41,14 @@ export class SqliteBroker implements Broker {
   readonly #transport: SqliteTransport;
   readonly #bell: Bell;
   readonly #notices: Notices;
+  readonly #patience: Patience;
   readonly #open = new Set<Consumer | Listener>();
   #closed = false;
 
   private constructor(url: string, options: SqliteBrokerOptions) {
-    const { clock } = options;
+    const { clock, emit } = options;
     this.url = url;
+    this.#patience = new Patience({ url, clock, emit });
     this.#options = options;
     this.#transport = readTransport(options.transport ?? {});
     this.#file = new BrokerFile(parseSqliteUrl(url));
@@ -68,7 +73,8 @@ export class SqliteBroker implements Broker {
     for (const part of slices(batch, messagesPerTransaction)) {
       if (outcomes.length > 0) await setImmediate();
       const marks = guard?.marks.slice(outcomes.length, outcomes.length + part.length);
-      outcomes.push(...this.#publishPart(part, route, guard && { ...guard, marks: marks ?? [] }));
+      const partGuard = guard && { ...guard, marks: marks ?? [] };
+      outcomes.push(...(await this.#patience.insist(() => this.#publishPart(part, route, partGuard), publishAttempts)));
     }
     return outcomes;
   }

@@ -1,0 +1,95 @@
+// What a consumer has in hand: handed out as deliveries, until each is settled.
+import { messageOf } from "../../error.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
+import { decodeMessage } from "../../protocol/kombu.ts";
+import { type ConsumeOptions, type Delivery, rejectedQueue } from "../consumer.ts";
+import type { Ending, Settling } from "./settling.ts";
+import { unackedEnd } from "./unacked.ts";
+
+export interface HandsOptions {
+  readonly settling: Settling;
+  /** Before every key. */
+  readonly prefix: string;
+  readonly options: ConsumeOptions;
+  /** There is room for one more. */
+  readonly onSettled: (how: Ending["kind"]) => void;
+}
+
+export interface Taken {
+  readonly tag: string;
+  readonly queue: string;
+  readonly text: string;
+}
+
+export class Hands {
+  readonly #context: HandsOptions;
+  readonly #tags = new Set<string>();
+
+  constructor(context: HandsOptions) {
+    this.#context = context;
+  }
+
+  get tags(): ReadonlySet<string> {
+    return this.#tags;
+  }
+
+  handOut({ tag, queue, text }: Taken): void {
+    const { onDelivery } = this.#context.options;
+    let envelope: Envelope;
+    try {
+      ({ envelope } = decodeMessage(text));
+    } catch (error) {
+      void this.#setAside({ tag, queue, text }, messageOf(error));
+      return;
+    }
+    this.#tags.add(tag);
+    onDelivery(this.#deliveryOf(tag, queue, envelope));
+  }
+
+  /** Back to its queue, unseen. */
+  putBack(tag: string): void {
+    void this.#context.settling.settle(tag, { kind: "requeue" }).catch(() => undefined);
+  }
+
+  /** Everything that is still in hand, for whoever gives it back; nobody can settle it any more. */
+  empty(): readonly string[] {
+    const tags = [...this.#tags];
+    this.#tags.clear();
+    return tags;
+  }
+
+  #deliveryOf(tag: string, queue: string, envelope: Envelope): Delivery {
+    let settled: Promise<boolean> | undefined;
+    const settle = (how: Ending): Promise<boolean> => {
+      settled ??= this.#settle(tag, how);
+      return settled;
+    };
+    return {
+      envelope,
+      queue,
+      redelivered: envelope.headers["redelivered"] === true,
+      ack: () => settle({ kind: "ack" }),
+      reject: (requeue) => settle(requeue ? { kind: "requeue" } : this.#aside(queue)),
+    };
+  }
+
+  async #settle(tag: string, how: Ending): Promise<boolean> {
+    if (!this.#tags.has(tag)) return false;
+    const settled = this.#context.settling.settle(tag, how);
+    // What goes back must be there before the next is taken: it is the next.
+    if (how.kind === "requeue") await settled.catch(() => undefined);
+    this.#tags.delete(tag);
+    this.#context.onSettled(how.kind);
+    return settled;
+  }
+
+  async #setAside({ tag, queue, text }: Taken, reason: string): Promise<void> {
+    const { settling, options } = this.#context;
+    const moved = await settling.settle(tag, this.#aside(queue)).catch(() => false);
+    if (moved) options.onUnreadable({ queue, bytes: Buffer.byteLength(text), reason });
+  }
+
+  #aside(queue: string): Ending {
+    return { kind: "aside", list: this.#context.prefix + rejectedQueue(queue), rest: unackedEnd(queue).length };
+  }
+}

@@ -104,7 +104,7 @@ function either<T, U>(value: T | undefined, otherwise: U): T | U {
 }
 
 /** Celery puts an empty tuple in place of no arguments, and its repr shows. */
-function argsRepr(args: readonly unknown[]): string {
+export function argsRepr(args: readonly unknown[]): string {
   return args.length === 0 ? "()" : saferepr(args);
 }
 
@@ -137,7 +137,10 @@ interface Expiry {
   readonly expiration: string;
 }
 
-function expiryOf(expires: TaskOptions["expires"], { now, timezone = "UTC" }: EnvelopeContext): Expiry | null {
+export function expiryOf(
+  expires: TaskOptions["expires"],
+  { now, timezone = "UTC" }: Pick<EnvelopeContext, "now" | "timezone">,
+): Expiry | null {
   if (expires === undefined) return null;
   if (typeof expires === "number") {
     return { text: isoFormat(now + expires * 1000, timezone), expiration: wholeMs(expires * 1000) };

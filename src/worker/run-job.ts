@@ -1,0 +1,109 @@
+// Runs one job in this process: reads its body, finds its task, runs it, and puts what came of it into plain data.
+import type { App } from "../app/app.ts";
+import { type Ending, execute } from "../app/execute.ts";
+import { NotRegistered } from "../app/task-errors.ts";
+import { createTaskRequest } from "../app/task-request.ts";
+import type { Task } from "../app/task.ts";
+import type { ToRetry } from "../app/verdict.ts";
+import type { Clock, Instant } from "../clock.ts";
+import { type Embed, readBodyText, type TaskBody } from "../protocol/body.ts";
+import { exceptionJson, exceptionRepr, tracebackOf } from "../protocol/exception.ts";
+import { saferepr } from "../protocol/saferepr.ts";
+import type { Failure, Job, Outcome } from "./job.ts";
+
+export interface RunHooks {
+  /** The task's function is about to be called. */
+  onStart(pid: number, at: Instant): void;
+  /** `this.updateState(state, meta)`; the meta as JSON text. */
+  onState(state: string, metaText: string): void;
+  /** Aborted when the task is to come to an end. */
+  readonly signal?: AbortSignal;
+  readonly clock: Clock;
+}
+
+/** What came of the job. Never rejects: a body that cannot be read and a task that throws are outcomes too. */
+export async function runJob(app: App, job: Job, hooks: RunHooks): Promise<Outcome> {
+  try {
+    const task = app.tasks.get(job.task);
+    if (task === undefined) return failure(job, new NotRegistered(job.task), hooks.clock);
+    const body = readBodyText(job.body, job.id);
+    const ending = await run({ app, task, job, body }, hooks);
+    return outcomeOf(ending, job, body.embed);
+  } catch (error) {
+    return failure(job, error, hooks.clock);
+  }
+}
+
+interface ReadJob {
+  readonly app: App;
+  readonly task: Task;
+  readonly job: Job;
+  readonly body: TaskBody;
+}
+
+function run({ app, task, job, body }: ReadJob, hooks: RunHooks): Promise<Ending> {
+  const { timezone } = app.conf;
+  return execute({
+    app,
+    task,
+    request: createTaskRequest({ message: job, body, isEager: false, calledDirectly: false, timezone }),
+    softTimeLimitMs: job.softTimeLimitMs,
+    signal: hooks.signal,
+    clock: hooks.clock,
+    timezone,
+    onStart: (at) => hooks.onStart(process.pid, at),
+    onState: (state, metaText) => hooks.onState(state, metaText),
+  });
+}
+
+function outcomeOf({ verdict, startedAt, runtimeMs, children, isAbandoned }: Ending, job: Job, embed: Embed): Outcome {
+  const ended = { id: job.id, pid: process.pid, startedAt, runtimeMs, children };
+  const followed = isEmpty(embed) ? ended : { ...ended, embed };
+  const more = isAbandoned ? { ...followed, abandoned: true } : followed;
+  switch (verdict.state) {
+    case "SUCCESS":
+      return { ...more, state: "SUCCESS", resultText: verdict.resultText, resultRepr: saferepr(verdict.value) };
+    case "FAILURE":
+      return { ...more, state: "FAILURE", ...errorOf(verdict), expected: verdict.expected };
+    case "RETRY":
+      return { ...more, state: "RETRY", ...errorOf(verdict), ...nextRun(verdict) };
+    case "REJECTED":
+      return { ...more, state: "REJECTED", requeue: verdict.requeue, reason: verdict.reason };
+    case "REVOKED":
+      return { ...more, state: "REVOKED", reason: "terminated", signal: "SIGTERM" };
+    case "IGNORED":
+    default:
+      return { ...more, state: "IGNORED" };
+  }
+}
+
+type Described = Pick<Failure, "exception" | "exceptionRepr" | "traceback">;
+
+function errorOf({ exception, exceptionRepr, traceback }: Described): Described {
+  return { exception, exceptionRepr, traceback };
+}
+
+function nextRun({ etaAt, options, argumentsText }: ToRetry) {
+  return { etaAt, options, ...(argumentsText === undefined ? {} : { argumentsText }) };
+}
+
+function isEmpty({ callbacks, errbacks, chain, chord }: Embed): boolean {
+  return callbacks === null && errbacks === null && chain === null && chord === null;
+}
+
+/** The failure of a job whose task did not run. */
+function failure({ id }: Job, error: unknown, clock: Clock): Failure {
+  const exception = exceptionJson(error);
+  return {
+    id,
+    state: "FAILURE",
+    pid: process.pid,
+    startedAt: clock.now(),
+    runtimeMs: 0,
+    children: [],
+    exception,
+    exceptionRepr: exceptionRepr(exception),
+    traceback: tracebackOf(error),
+    expected: false,
+  };
+}

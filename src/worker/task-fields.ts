@@ -1,0 +1,67 @@
+// The fields of Celery's task events, and the result records that belong to a request.
+import type { Instant } from "../clock.ts";
+import { readBody } from "../protocol/body.ts";
+import { isReady, type ResultRecord, type ResultTuple } from "../protocol/result-meta.ts";
+import type { Request } from "./request.ts";
+
+export function receivedFields(request: Request): Readonly<Record<string, unknown>> {
+  const { headers } = request;
+  return {
+    uuid: request.id,
+    name: request.shownName,
+    args: request.argsRepr,
+    kwargs: request.kwargsRepr,
+    root_id: request.rootId,
+    parent_id: request.parentId,
+    retries: request.retries,
+    eta: headers["eta"] ?? null,
+    expires: headers["expires"] ?? null,
+  };
+}
+
+export interface RecordParts {
+  readonly state: string;
+  readonly resultText: string;
+  readonly traceback?: string | null;
+  readonly children?: readonly ResultTuple[];
+  readonly at: Instant;
+}
+
+export interface RecordContext {
+  readonly hostname: string;
+  /** `resultExtended`. */
+  readonly extended: boolean;
+}
+
+export function recordOf(request: Request, parts: RecordParts, { hostname, extended }: RecordContext): ResultRecord {
+  const { state, resultText, traceback = null, children = [], at } = parts;
+  const { groupId, parentId } = request;
+  return {
+    taskId: request.id,
+    state,
+    resultText,
+    traceback,
+    children,
+    doneAt: isReady(state) ? at : null,
+    ...(groupId === null ? {} : { groupId }),
+    ...(parentId === null ? {} : { parentId }),
+    ...(extended ? { extended: extendedOf(request, hostname) } : {}),
+  };
+}
+
+function extendedOf(request: Request, worker: string): NonNullable<ResultRecord["extended"]> {
+  const { args, kwargs } = argumentsOf(request);
+  return { name: request.name, args, kwargs, worker, retries: request.retries, queue: request.delivery.queue };
+}
+
+/** A body that cannot be read has failed its task already; its record need not fail too. */
+function argumentsOf(request: Request): {
+  readonly args: readonly unknown[];
+  readonly kwargs: Readonly<Record<string, unknown>>;
+} {
+  try {
+    return readBody(request.delivery.envelope);
+  } catch {
+    return { args: [], kwargs: {} };
+  }
+}

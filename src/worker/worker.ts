@@ -1,0 +1,288 @@
+// The worker: takes messages while there is room, runs each when its turn has come, and can be looked at and steered.
+import type { App } from "../app/app.ts";
+import { signals } from "../app/worker-signals.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { BoundQueue, Consumer } from "../broker/consumer.ts";
+import type { Clock, Instant } from "../clock.ts";
+import { LovageError } from "../error.ts";
+import type { Emit } from "../event.ts";
+import type { ResultBackend } from "../result/result.ts";
+import type { Service } from "../service.ts";
+import { Autoscaler, autoscaleKeepaliveMs } from "./autoscale.ts";
+import { Discards } from "./discards.ts";
+import type { EventSink } from "./event-sink.ts";
+import { Intake } from "./intake.ts";
+import { Line } from "./line.ts";
+import { Outbox } from "./outbox.ts";
+import type { Pool } from "./pool/pool.ts";
+import type { Request } from "./request.ts";
+import { ResultWriter } from "./result-writer.ts";
+import type { RevokedTasks } from "./revoked.ts";
+import { Runner } from "./runner.ts";
+import { Settlement } from "./settlement.ts";
+import type { Steering } from "./steering.ts";
+import { TaskControls } from "./task-controls.ts";
+import type { Workshop } from "./workshop.ts";
+
+export interface WorkerOptions {
+  /** Finalized. */
+  readonly app: App;
+  /** The node name: `celery@host`. */
+  readonly hostname: string;
+  /** To consume from; whoever opened it closes it. */
+  readonly broker: Broker;
+  /** Null: results are not kept. */
+  readonly backend: ResultBackend | null;
+  readonly pool: Pool;
+  readonly queues: readonly BoundQueue[];
+  /** Messages to hold for each slot of the pool; 0: no bound. */
+  readonly prefetchMultiplier: number;
+  readonly events: EventSink;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  readonly revoked: RevokedTasks;
+  readonly autoscale: { readonly max: number; readonly min: number } | null;
+  /** Remote control asked for a warm shutdown: stop the worker. */
+  readonly onShutdown: (reason: string) => void;
+}
+
+export class Worker implements Service, Steering {
+  readonly app: App;
+  readonly hostname: string;
+  readonly startedAt: Instant;
+  readonly pool: Pool;
+  readonly #options: WorkerOptions;
+  readonly #ending = new AbortController();
+  readonly #results: ResultWriter;
+  readonly #line: Line;
+  readonly #runner: Runner;
+  readonly #intake: Intake;
+  readonly #discards: Discards;
+  readonly #autoscaler: Autoscaler | null;
+  readonly #revoked: RevokedTasks;
+  readonly #controls: TaskControls;
+  /** Everything that was received and is not settled. */
+  readonly #inHand = new Set<Request>();
+  #consumer: Consumer | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(options: WorkerOptions) {
+    const { app, hostname, backend, pool, revoked, events, emit, clock } = options;
+    const ending = this.#ending.signal;
+    this.#options = options;
+    this.app = app;
+    this.hostname = hostname;
+    this.pool = pool;
+    this.startedAt = clock.now();
+    this.#revoked = revoked;
+    this.#results = new ResultWriter({ backend, emit, clock, ending });
+    const results = this.#results;
+    const shop: Workshop = {
+      app,
+      hostname,
+      broker: options.broker,
+      pool,
+      results,
+      revoked,
+      events,
+      emit,
+      clock,
+      ending,
+    };
+    const outbox = new Outbox({ broker: () => app.broker(), clock, emit, ending });
+    const onDone = (request: Request): void => this.#onDone(request);
+    this.#line = new Line({ clock, onReady: () => this.#dispatch() });
+    this.#runner = new Runner({ shop, settlement: new Settlement(shop, outbox), onDone });
+    this.#discards = new Discards(shop, onDone);
+    this.#intake = new Intake({ shop, discards: this.#discards, admit: (request) => this.#admit(request) });
+    this.#autoscaler = this.#createAutoscaler();
+    this.#controls = new TaskControls({
+      app,
+      limitRate: (task, rate) => this.#line.setRate(task, rate),
+      limitTime: (task, limits) => this.#runner.setTimeLimits(task, limits),
+    });
+  }
+
+  get queues(): readonly BoundQueue[] {
+    return this.#consumer?.queues ?? this.#options.queues;
+  }
+
+  get prefetchCount(): number {
+    const { prefetchMultiplier } = this.#options;
+    if (this.app.conf.workerDisablePrefetch) return Math.max(1, this.pool.size);
+    if (prefetchMultiplier === 0) return 0;
+    // A message that waits for its eta must not keep others out; yet somebody has to hold them all.
+    const most = this.app.conf.workerEtaTaskLimit ?? Number.POSITIVE_INFINITY;
+    return this.pool.size * prefetchMultiplier + Math.min(most, this.#line.scheduledCount);
+  }
+
+  /** Starts the pool, then consumes. */
+  async start(): Promise<void> {
+    const { queues, broker, emit, hostname, app } = this.#options;
+    await signals.workerInit.send({ sender: hostname, app });
+    await this.pool.start();
+    this.#consumer = await broker.consume(queues, {
+      label: hostname,
+      prefetch: this.prefetchCount,
+      onDelivery: this.#intake.take,
+      onUnreadable: this.#intake.refuse,
+    });
+    await this.#autoscaler?.start();
+    emit({ type: "worker-ready", hostname });
+    await signals.workerReady.send({ sender: hostname, app });
+  }
+
+  /** Warm: takes nothing more, waits for what runs, gives back the rest. Safe twice. */
+  async stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    await this.#stopping;
+  }
+
+  /**
+   * Cold: ends what runs by force. What was not acknowledged goes back to its queue, the rest fails as WorkerLost. It may
+   * come while a warm stop waits.
+   */
+  async kill(): Promise<void> {
+    const { workerSoftShutdownTimeout: seconds } = this.app.conf;
+    const stopping = this.stop();
+    if (seconds > 0) await Promise.race([stopping, this.#options.clock.sleep(seconds * 1000)]);
+    this.#runner.turnCold();
+    await this.pool.kill();
+    // Results that the backend takes at once are kept; nothing waits for one that is away.
+    await Promise.race([this.#results.flush(), this.#options.clock.sleep(1000)]);
+    this.#ending.abort();
+    await stopping;
+  }
+
+  reserved(): readonly Request[] {
+    return this.#line.reserved;
+  }
+
+  active(): readonly Request[] {
+    return this.#runner.active;
+  }
+
+  scheduled(): readonly Request[] {
+    return this.#line.scheduled;
+  }
+
+  find(id: string): Request | undefined {
+    for (const request of this.#inHand) if (request.id === id) return request;
+    return undefined;
+  }
+
+  revoked(): readonly string[] {
+    return this.#revoked.ids;
+  }
+
+  totals(): Readonly<Record<string, number>> {
+    return this.#runner.totals;
+  }
+
+  rateLimitOf(task: string): string | undefined {
+    return this.#controls.rateOf(task);
+  }
+
+  revoke(
+    ids: readonly string[],
+    { terminate = false, signal = "SIGTERM" }: { readonly terminate?: boolean; readonly signal?: NodeJS.Signals } = {},
+  ): readonly string[] {
+    this.#revoked.add(ids, this.#options.clock.now());
+    const named = new Set(ids);
+    const found = [...this.#inHand].filter(({ id }) => named.has(id));
+    for (const request of found) {
+      if (request.stage !== "received" && request.stage !== "scheduled") continue;
+      this.#line.remove(request);
+      this.#discards.discard(request, "revoked");
+    }
+    if (!terminate) return [];
+    const active = found.filter(({ stage }) => stage === "active");
+    return active.filter(({ id }) => this.pool.terminate(id, signal)).map(({ id }) => id);
+  }
+
+  setRateLimit(task: string, rate: string | number | null): void {
+    this.#controls.setRate(task, rate);
+  }
+
+  setTimeLimit(task: string, hard: number | null, soft: number | null): void {
+    this.#controls.setTimeLimits(task, { hard, soft });
+  }
+
+  async addQueue(queue: BoundQueue): Promise<void> {
+    await this.#consumer?.addQueue(queue);
+  }
+
+  async cancelQueue(name: string): Promise<boolean> {
+    return (await this.#consumer?.cancelQueue(name)) ?? false;
+  }
+
+  async resizePool(size: number): Promise<void> {
+    await this.pool.resize(size);
+    this.#consumer?.setPrefetch(this.prefetchCount);
+    this.#dispatch();
+  }
+
+  get autoscale(): { readonly max: number; readonly min: number } | null {
+    return this.#autoscaler;
+  }
+
+  async setAutoscale(max: number, min: number): Promise<void> {
+    if (this.#autoscaler === null) {
+      throw new LovageError("usage", "this worker does not scale by itself", {
+        hint: "start it with --autoscale 10,3",
+      });
+    }
+    await this.#autoscaler.update(max, min);
+  }
+
+  shutdown(reason: string): void {
+    this.#options.onShutdown(reason);
+  }
+
+  #admit(request: Request): void {
+    this.#inHand.add(request);
+    this.#line.add(request);
+    if (request.stage === "scheduled") this.#consumer?.setPrefetch(this.prefetchCount);
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    while (this.#stopping === null && this.pool.free > 0 && !this.#results.isFull) {
+      const request = this.#line.next();
+      if (request === undefined) return;
+      if (this.#revoked.has(request.id)) this.#discards.discard(request, "revoked");
+      else if (request.isExpired(this.#options.clock.now())) this.#discards.discard(request, "expired");
+      else this.#runner.start(request);
+    }
+  }
+
+  #onDone(request: Request): void {
+    this.#inHand.delete(request);
+    if (request.etaAt !== null) this.#consumer?.setPrefetch(this.prefetchCount);
+    this.#dispatch();
+  }
+
+  async #stop(): Promise<void> {
+    const { emit, hostname, app } = this.#options;
+    await this.#autoscaler?.stop();
+    await this.#consumer?.pause();
+    this.#line.clear();
+    await this.#runner.drain();
+    await this.#results.flush();
+    await this.pool.stop();
+    await this.#consumer?.close();
+    this.#ending.abort();
+    await signals.workerShutdown.send({ sender: hostname, app });
+    emit({ type: "worker-stopped", unfinished: this.#results.waiting });
+  }
+
+  #createAutoscaler(): Autoscaler | null {
+    const { autoscale, clock, emit, pool } = this.#options;
+    if (autoscale === null) return null;
+    const reserved = (): number => this.#line.readyCount;
+    const active = (): number => this.#runner.activeCount;
+    const resize = (size: number): Promise<void> => this.resizePool(size);
+    const keepaliveMs = autoscaleKeepaliveMs(process.env);
+    return new Autoscaler({ ...autoscale, keepaliveMs, clock, emit, pool, reserved, active, resize });
+  }
+}

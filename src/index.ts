@@ -1,13 +1,51 @@
 // The public API: re-exports only.
-export { App, isApp } from "./app/app.ts";
-export { AsyncResult } from "./app/async-result.ts";
+export { App } from "./app/app.ts";
+export {
+  AsyncResult,
+  type KnownOutcome,
+  resultFromTuple,
+  type ResultSource,
+  type RevokeOptions,
+} from "./app/async-result.ts";
+export { TimeoutError } from "./app/await-result.ts";
 export type { AppOptions, AppSettingsInput, BeatSchedule, Conf } from "./app/conf.ts";
+export { type AddressOptions, Control, type ControlOptions, type Replies } from "./app/control.ts";
+export { currentTask } from "./app/current.ts";
 export { type FindOptions, findApp, type FoundApp } from "./app/find.ts";
+export { isApp } from "./app/is-app.ts";
 export type { PeriodicOptions, PeriodicTask, ScheduleInput, TaskReference } from "./app/periodic.ts";
 export type { Route, RouteFunction, RouteMap, RoutePair, TaskRoutes } from "./app/routes.ts";
 export type { Signal, SignalHandler } from "./app/signals.ts";
-export type { LastArguments, Task } from "./app/task.ts";
-export type { ErrorClass, TaskDefinition, TaskPublishOptions, TaskWorkerOptions } from "./app/task-definition.ts";
+export type { Dependency, GetOptions, ResultNode } from "./app/result-node.ts";
+export { ResultSet } from "./app/result-set.ts";
+export type { LastArguments, ResultOf, Task } from "./app/task.ts";
+export type { RetryOptions, TaskContext } from "./app/task-context.ts";
+export type {
+  BaseOptions,
+  ErrorClass,
+  FailedRun,
+  TaskDefinition,
+  TaskHooks,
+  TaskPublishOptions,
+  TaskRun,
+  TaskWorkerOptions,
+} from "./app/task-definition.ts";
+export {
+  EncodeError,
+  Ignore,
+  MaxRetriesExceededError,
+  NotRegistered,
+  Reject,
+  Retry,
+  type RetryPlan,
+  SoftTimeLimitExceeded,
+  TaskError,
+  TaskRevokedError,
+  TimeLimitExceeded,
+  WorkerLostError,
+} from "./app/task-errors.ts";
+export type { TaskDelivery, TaskRequest } from "./app/task-request.ts";
+export { type ConnectOptions, type SignalPayloads, signals, type TaskSignal } from "./app/worker-signals.ts";
 export {
   type Broker,
   type Guard,
@@ -27,7 +65,11 @@ export type { Emit, LovageEvent, Occasion } from "./event.ts";
 export type { Destination, Envelope, EnvelopeProperties, ExchangeType } from "./protocol/envelope.ts";
 export { Signature, signature, type SignatureParts, type SignatureSettings } from "./protocol/signature.ts";
 export type { TaskCall } from "./protocol/task.ts";
+export { RemoteError } from "./protocol/exception.ts";
 export type { TaskOptions } from "./protocol/task-options.ts";
+export type { ExceptionJson, ResultMeta, ResultRecord, ResultTuple } from "./protocol/result-meta.ts";
+export { openResultBackend, type OpenResultOptions } from "./result/open.ts";
+export type { ResultBackend, WaitOptions } from "./result/result.ts";
 export { clocked } from "./schedule/clocked.ts";
 export { crontab } from "./schedule/crontab.ts";
 export type { DstPolicy, ExplicitDstPolicy, GapPolicy, OverlapPolicy } from "./schedule/dst.ts";

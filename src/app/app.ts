@@ -8,38 +8,30 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { Signature } from "../protocol/signature.ts";
 import type { TaskCall } from "../protocol/task.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
+import type { ResultBackend } from "../result/result.ts";
 import type { Entry } from "../schedule/entry.ts";
-import { AsyncResult } from "./async-result.ts";
-import { type CallSite, callSite, formatCallSite, nameFrom } from "./call-site.ts";
+import type { AsyncResult } from "./async-result.ts";
+import { BackendClient } from "./backend.ts";
+import { BeatEntries } from "./beat-entries.ts";
+import { registerBuiltins } from "./builtin.ts";
+import { type CallSite, callSite, nameFrom } from "./call-site.ts";
+import { type Calls, createCalls } from "./calls.ts";
 import { Client } from "./client.ts";
 import { type AppOptions, type AppSettingsInput, type Conf, readAppOptions } from "./conf.ts";
+import { Control } from "./control.ts";
 import { loadModules } from "./include.ts";
+import { appBrand, isApp } from "./is-app.ts";
 import { camelOptions } from "./options.ts";
-import {
-  createEntries,
-  periodicDefinition,
-  type PeriodicOptions,
-  type PlacedDefinition,
-  scheduleDefinitions,
-  type ScheduleInput,
-  type TaskReference,
-} from "./periodic.ts";
+import type { PeriodicOptions, ScheduleInput, TaskReference } from "./periodic.ts";
 import { type Run, TaskRegistry } from "./registry.ts";
 import { createEnvelopeMaker, type EnvelopeMaker } from "./sending.ts";
 import { SettingsSource } from "./settings-source.ts";
 import { createSignal, type Signal } from "./signals.ts";
+import type { TaskContext } from "./task-context.ts";
 import type { TaskDefinition } from "./task-definition.ts";
 import type { Task } from "./task.ts";
 
 type Kwargs = Readonly<Record<string, unknown>>;
-
-/** The same for every copy of this package that a process may have loaded. */
-const brand = Symbol.for("lovage.App");
-
-/** Whether a value is an App, of this copy of the package or of another. */
-export function isApp(value: unknown): value is App {
-  return typeof value === "object" && value !== null && (value as { [brand]?: unknown })[brand] === true;
-}
 
 /**
  * An application, Celery's `Celery`: `new App("proj", { broker: "redis://127.0.0.1:6379/0", timezone: "Asia/Taipei" })`.
@@ -57,7 +49,9 @@ export class App {
   readonly onAfterConfigure: Signal<App>;
   /** Sent when, besides, all tasks are registered. */
   readonly onAfterFinalize: Signal<App>;
-  readonly [brand] = true;
+  /** Steers the workers of this app, and asks them questions. */
+  readonly control: Control;
+  readonly [appBrand] = true;
 
   readonly #onConfigure = createSignal<App>();
   readonly #onAfterConfigure = createSignal<App>();
@@ -66,9 +60,10 @@ export class App {
   readonly #namespace: string | undefined;
   readonly #settings: SettingsSource;
   readonly #client: Client;
+  readonly #backend: BackendClient;
+  readonly #calls: Calls;
   readonly #registry: TaskRegistry;
-  readonly #periodic: PlacedDefinition[] = [];
-  #beatScheduleSite: CallSite | null;
+  readonly #entries: BeatEntries;
   #maker: EnvelopeMaker | undefined;
   #finalizing: Promise<void> | undefined;
   #isFinalized = false;
@@ -78,7 +73,6 @@ export class App {
   constructor(nameOrOptions: string | AppOptions = {}, options: AppOptions = {}) {
     const { settings, namespace } = readAppOptions(typeof nameOrOptions === "string" ? options : nameOrOptions);
     this.#site = callSite();
-    this.#beatScheduleSite = this.#site;
     this.#namespace = namespace;
     this.name = typeof nameOrOptions === "string" && nameOrOptions !== "" ? nameOrOptions : nameFrom(this.#site);
     this.onConfigure = this.#onConfigure.signal;
@@ -86,30 +80,37 @@ export class App {
     this.onAfterFinalize = this.#onAfterFinalize.signal;
     const beforeFirstRead = (): void => this.#onConfigure.start(this);
     this.#settings = new SettingsSource({ environment: process.env, folders: this.#folders(), beforeFirstRead });
-    this.#settings.configuration.set("code", settings);
-    this.#client = new Client(this.#settings.configuration);
-    this.#registry = new TaskRegistry({ prefix: this.name, send: (call, run) => this.#call(call, run) });
-    this.conf = createConf(this.#settings.configuration, (changed) => this.#noteChange(changed)) as Conf;
+    const { configuration } = this.#settings;
+    configuration.set("code", settings);
+    this.conf = createConf(configuration, (changed) => this.#noteChange(changed)) as Conf;
+    this.control = new Control(this);
+    this.#client = new Client(configuration);
+    this.#backend = new BackendClient(configuration);
+    this.#calls = this.#createCalls(this.#client);
+    this.#registry = this.#createRegistry();
+    this.#entries = new BeatEntries({ configuration, site: this.#site, hasTasks: () => this.#registry.hasOwnTasks });
+    registerBuiltins(this);
   }
 
-  /** Registered tasks by name. */
+  /** Registered tasks by name, Celery's own (`celery.backend_cleanup`) among them. */
   get tasks(): ReadonlyMap<string, Task> {
     return this.#registry.tasks;
   }
 
   /**
    * Registers a function as a task: `const add = app.task("proj.add", (x: number, y: number) => x + y, { queue: "sums" })`.
+   * A function that is no arrow function has its run as `this`: `function (this: TaskContext, x: number) {...}`.
    *
    * @throws ConfigError when the name belongs to another function already, or an option is unknown or wrong
    */
   task<Args extends readonly unknown[], Result>(
     name: string,
-    run: (...args: Args) => Result,
+    run: (this: TaskContext, ...args: Args) => Result,
     options?: TaskDefinition,
   ): Task<Args, Result>;
   /** The same under the name of the app and of the function: `app.task(add)` of the app `proj` is `proj.add`. */
   task<Args extends readonly unknown[], Result>(
-    run: (...args: Args) => Result,
+    run: (this: TaskContext, ...args: Args) => Result,
     options?: TaskDefinition,
   ): Task<Args, Result>;
   task(first: string | Run, second?: Run | TaskDefinition, third: TaskDefinition = {}): Task {
@@ -128,7 +129,7 @@ export class App {
     kwargs: Kwargs = {},
     options: TaskOptions = {},
   ): Promise<AsyncResult> {
-    return this.#send({ task: name, args, kwargs, options: camelOptions(options) });
+    return this.#calls.send({ task: name, args, kwargs, options: camelOptions(options) });
   }
 
   /** A signature of a task by its name, which this app can send. */
@@ -138,8 +139,13 @@ export class App {
     kwargs: Kwargs = {},
     options: TaskOptions = {},
   ): Signature<AsyncResult> {
-    const send = (call: TaskCall): Promise<AsyncResult> => this.#send(call);
+    const { send } = this.#calls;
     return new Signature<AsyncResult>({ task, args, kwargs, options: camelOptions(options) }, send);
+  }
+
+  /** The handle of a task by its id, to ask what became of it. */
+  asyncResult<T = unknown>(id: string): AsyncResult<T> {
+    return this.#calls.resultOf<T>(id);
   }
 
   /**
@@ -156,7 +162,7 @@ export class App {
   configFromObject(module: string | URL, options?: { readonly namespace?: string }): Promise<void>;
   configFromObject(source: object | string | URL, options: { readonly namespace?: string } = {}): Promise<void> | void {
     const namespace = options.namespace ?? this.#namespace;
-    this.#maker = undefined;
+    this.#forget();
     if (typeof source === "string" || source instanceof URL) return this.#settings.useModule(String(source), namespace);
     this.#settings.useObject(source, namespace);
   }
@@ -168,7 +174,7 @@ export class App {
    */
   override(settings: AppSettingsInput): void {
     this.#settings.configuration.set("command line", settings);
-    this.#maker = undefined;
+    this.#forget();
   }
 
   /**
@@ -179,15 +185,11 @@ export class App {
    * @returns the entry's name
    */
   addPeriodicTask(schedule: ScheduleInput, sign: Signature | TaskReference, options: PeriodicOptions = {}): string {
-    const site = callSite();
-    const source = site === null ? "addPeriodicTask" : `${formatCallSite(site)} (addPeriodicTask)`;
-    const definition = periodicDefinition(schedule, sign, options);
-    this.#periodic.push({ definition, source });
-    return definition.name;
+    return this.#entries.add(schedule, sign, options);
   }
 
   /**
-   * The periodic tasks of the code, `beatSchedule` and `addPeriodicTask` alike.
+   * The periodic tasks of the code, and `celery.backend_cleanup` where results are kept in a file.
    *
    * @throws ConfigError with everything that is wrong with any of them; LovageError before {@link finalize}
    */
@@ -196,13 +198,7 @@ export class App {
       const hint = "write await app.finalize() first";
       throw new LovageError("config", "periodic tasks are known when the app is finalized", { hint });
     }
-    const { configuration } = this.#settings;
-    const deadline = configuration.get("beatCronStartingDeadline");
-    const scheduled = scheduleDefinitions(configuration.get("beatSchedule"), this.#beatScheduleSource());
-    return createEntries([...scheduled, ...this.#periodic], {
-      timezone: configuration.get("timezone"),
-      missedWithinMs: deadline === null ? null : deadline * 1000,
-    });
+    return this.#entries.list();
   }
 
   /**
@@ -236,9 +232,15 @@ export class App {
     return this.#client.broker();
   }
 
-  /** Closes the connection to the broker; the next call would open another. */
+  /** The place that keeps results, opened at the first call and kept until {@link close}; null: none is configured. */
+  async backend(): Promise<ResultBackend | null> {
+    await this.#loadSettings();
+    return this.#backend.backend();
+  }
+
+  /** Closes the connections to the broker and to the results; the next call would open others. */
   async close(): Promise<void> {
-    await this.#client.close();
+    await Promise.all([this.#client.close(), this.#backend.close()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -254,6 +256,7 @@ export class App {
     const { configuration } = this.#settings;
     await loadModules([...configuration.get("imports"), ...configuration.get("include")], this.#folders());
     await this.#onAfterConfigure.send(this);
+    this.#registry.checkAnnotations();
     this.#isFinalized = true;
     await this.#onAfterFinalize.send(this);
   }
@@ -263,21 +266,20 @@ export class App {
     await this.#settings.load();
   }
 
-  /** A call of a task of this project: under `taskAlwaysEager` it runs here, once its message has proved to be sound. */
-  async #call(call: TaskCall, run: Run): Promise<AsyncResult> {
-    await this.#loadSettings();
-    if (!this.#settings.configuration.get("taskAlwaysEager")) return this.#send(call);
-    const envelope = this.createEnvelope(call);
-    await run(...call.args);
-    return new AsyncResult(envelope.id, envelope.task);
+  #createCalls(client: Client): Calls {
+    const prepare = async (): Promise<void> => {
+      await this.#loadSettings();
+      this.#onAfterConfigure.start(this);
+    };
+    return createCalls({ app: this, configuration: this.#settings.configuration, client, prepare });
   }
 
-  async #send(call: TaskCall): Promise<AsyncResult> {
-    await this.#loadSettings();
-    this.#onAfterConfigure.start(this);
-    const envelope = this.createEnvelope(call);
-    await this.#client.publish(envelope, call.options);
-    return new AsyncResult(envelope.id, envelope.task);
+  #createRegistry(): TaskRegistry {
+    return new TaskRegistry({
+      app: this,
+      send: (call, task) => this.#calls.call(call, task),
+      annotations: () => this.#settings.configuration.get("taskAnnotations"),
+    });
   }
 
   #folders(): readonly string[] {
@@ -285,14 +287,14 @@ export class App {
     return this.#site === null ? [workdir] : [...new Set([dirname(this.#site.file), workdir])];
   }
 
-  #beatScheduleSource(): string {
-    const isFromCode = this.conf.sourceOf("beatSchedule") === "code";
-    const site = isFromCode ? this.#beatScheduleSite : null;
-    return site === null ? "beatSchedule" : `${formatCallSite(site)} (beatSchedule)`;
+  #noteChange(setting: string): void {
+    this.#forget();
+    if (setting === "beatSchedule") this.#entries.noteBeatSchedule();
   }
 
-  #noteChange(setting: string): void {
+  /** What was worked out from the settings is worked out anew. */
+  #forget(): void {
     this.#maker = undefined;
-    if (setting === "beatSchedule") this.#beatScheduleSite = callSite();
+    this.#registry.forgetAnnotations();
   }
 }

@@ -5,9 +5,11 @@ import { systemClock } from "../clock.ts";
 import type { Configuration } from "../config/configuration.ts";
 import { checkRetryPolicy, type RetryPolicy } from "../config/section/task.ts";
 import type { Envelope } from "../protocol/envelope.ts";
+import { writeJson } from "../protocol/json-writer.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
 import { camelOptions } from "./options.ts";
 import { publishWithRetry } from "./publish.ts";
+import { type PublishPayload, signals } from "./worker-signals.ts";
 
 export class Client {
   readonly #configuration: Configuration;
@@ -22,9 +24,11 @@ export class Client {
     return this.#broker;
   }
 
-  async publish(envelope: Envelope, options: TaskOptions): Promise<void> {
+  async publish(written: Envelope, options: TaskOptions): Promise<void> {
     const policy = this.#policy(options);
+    const envelope = signals.beforeTaskPublish.isConnected ? await announce(written) : written;
     await publishWithRetry(envelope, { broker: () => this.broker(), clock: systemClock, policy });
+    if (signals.afterTaskPublish.isConnected) await signals.afterTaskPublish.send(payloadOf(envelope));
   }
 
   async close(): Promise<void> {
@@ -57,4 +61,17 @@ function retryPolicyOf(written: object): Partial<RetryPolicy> {
   const whole = checkRetryPolicy(written);
   const said = Object.keys(camelOptions(written));
   return Object.fromEntries(Object.entries(whole).filter(([name]) => said.includes(name)));
+}
+
+/** Handlers may add headers, as tracing does; what cannot be sent in a header fails the call like any wrong option. */
+async function announce(envelope: Envelope): Promise<Envelope> {
+  const payload = payloadOf(envelope);
+  await signals.beforeTaskPublish.send(payload);
+  writeJson(payload.headers, "headers");
+  return Object.freeze({ ...envelope, headers: Object.freeze(payload.headers) });
+}
+
+function payloadOf({ id, task, body, headers, destination }: Envelope): PublishPayload {
+  const { exchange, routingKey } = destination;
+  return { sender: task, taskId: id, exchange, routingKey, body, headers: { ...headers } };
 }

@@ -2,7 +2,8 @@
 import { importModule, locateModule, moduleExtensions } from "../config/module.ts";
 import { shownPath } from "../config/shown-path.ts";
 import { ConfigError, didYouMean } from "../error.ts";
-import { type App, isApp } from "./app.ts";
+import type { App } from "./app.ts";
+import { isApp } from "./is-app.ts";
 
 export interface FoundApp {
   readonly app: App;

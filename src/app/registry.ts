@@ -1,24 +1,32 @@
 // The tasks of an app by name. Two functions under one name would be a riddle for every worker, so the second is refused.
+import { systemClock } from "../clock.ts";
 import { ConfigError } from "../error.ts";
 import type { TaskCall } from "../protocol/task.ts";
+import { type Annotations, type Annotator, createAnnotator } from "./annotations.ts";
+import type { App } from "./app.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { type CallSite, callSite, formatCallSite } from "./call-site.ts";
+import { LiveContext, type TaskContext } from "./task-context.ts";
 import { checkDefinition, type TaskDefinition } from "./task-definition.ts";
+import { directRequest } from "./task-request.ts";
 import { createTask, type Task } from "./task.ts";
 
 /** The function of a task. */
-export type Run = (...args: unknown[]) => unknown;
+export type Run = (this: TaskContext, ...args: unknown[]) => unknown;
 
 export interface RegistryOptions {
-  /** The first part of the name of a task that is registered without one. */
-  readonly prefix: string;
-  readonly send: (call: TaskCall, run: Run) => Promise<AsyncResult>;
+  /** Its name is the first part of that of a task that is registered without one. */
+  readonly app: App;
+  readonly send: (call: TaskCall, task: Task) => Promise<AsyncResult>;
+  /** `taskAnnotations`. */
+  readonly annotations: () => Annotations;
 }
 
 export class TaskRegistry {
   readonly #options: RegistryOptions;
   readonly #tasks = new Map<string, Task>();
   readonly #places = new Map<string, CallSite | null>();
+  #annotate: Annotator | undefined;
 
   constructor(options: RegistryOptions) {
     this.#options = options;
@@ -35,10 +43,37 @@ export class TaskRegistry {
    */
   register(named: string | undefined, run: unknown, definition: TaskDefinition): Task {
     if (typeof run !== "function") throw noFunction(String(named));
-    const name = named ?? definition.name ?? taskNameOf(run, this.#options.prefix);
-    const options = checkDefinition(name, definition);
-    const send = (call: TaskCall): Promise<AsyncResult> => this.#options.send(call, run as Run);
-    return this.#add(createTask({ name, run: run as Run, options, send }));
+    const { app, send } = this.#options;
+    const name = named ?? definition.name ?? taskNameOf(run, app.name);
+    const own = checkDefinition(name, definition);
+    const task: Task = createTask({
+      name,
+      run: run as Run,
+      options: () => this.#annotated(name, own),
+      send: (call) => send(call, task),
+      context: (args) => directContext(app, task, args),
+    });
+    return this.#add(task);
+  }
+
+  /** Whether there are any but Celery's own. */
+  get hasOwnTasks(): boolean {
+    return [...this.#tasks.keys()].some((name) => !name.startsWith("celery."));
+  }
+
+  /** The settings may say otherwise now. */
+  forgetAnnotations(): void {
+    this.#annotate = undefined;
+  }
+
+  /** @throws ConfigError when what the settings say of a task is wrong */
+  checkAnnotations(): void {
+    for (const { name, options } of this.#tasks.values()) checkDefinition(name, options);
+  }
+
+  #annotated(name: string, own: TaskDefinition): TaskDefinition {
+    this.#annotate ??= createAnnotator(this.#options.annotations());
+    return this.#annotate(name, own);
   }
 
   #add(task: Task): Task {
@@ -58,6 +93,12 @@ export class TaskRegistry {
     const hint = "give one of them another name";
     return new ConfigError([{ file, message: `task ${name} is registered already${where}`, hint }]);
   }
+}
+
+/** The `this` of a function that is called as such. */
+function directContext(app: App, task: Task, args: readonly unknown[]): TaskContext {
+  const request = directRequest(task.name, args);
+  return new LiveContext({ app, task, request, clock: systemClock, timezone: "UTC", onState: () => undefined });
 }
 
 function taskNameOf(run: { readonly name: string }, prefix: string): string {

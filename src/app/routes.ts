@@ -2,6 +2,7 @@
 import { ConfigError, LovageError, type Problem } from "../error.ts";
 import type { Destination } from "../protocol/envelope.ts";
 import { checkTaskOptions, type TaskOptions } from "../protocol/task-options.ts";
+import { globPattern } from "./glob.ts";
 import { camelOptions, mergeOptions } from "./options.ts";
 import { createQueues, type Queue, type Queues, type QueueSettings } from "./queues.ts";
 
@@ -191,14 +192,4 @@ function readRoute(route: unknown): TaskOptions {
 function askFunction(router: RouteFunction, { name, args, kwargs, options, task }: RoutedCall): TaskOptions | null {
   const route = router(name, args, kwargs, options, task);
   return route === null || route === undefined ? null : readRoute(route);
-}
-
-/** Shell patterns as Python's fnmatch has them: `*`, `?`, `[abc]` and `[!abc]`, over the whole name. */
-function globPattern(glob: string): RegExp {
-  const source = glob.replaceAll(/\[(!?)([^\]]+)\]|[.*+?^${}()|[\]\\]/g, (found, not?: string, set?: string) => {
-    if (set !== undefined) return `[${not === "!" ? "^" : ""}${set.replaceAll(/[\\^]/g, "\\$&")}]`;
-    if (found === "*") return ".*";
-    return found === "?" ? "." : `\\${found}`;
-  });
-  return new RegExp(`^${source}$`, "s");
 }

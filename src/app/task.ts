@@ -5,6 +5,7 @@ import type { TaskCall } from "../protocol/task.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
 import type { AsyncResult } from "./async-result.ts";
 import { camelOptions } from "./options.ts";
+import type { TaskContext } from "./task-context.ts";
 import type { TaskDefinition } from "./task-definition.ts";
 
 type Kwargs = Readonly<Record<string, unknown>>;
@@ -21,43 +22,49 @@ export interface Task<Args extends readonly unknown[] = readonly unknown[], Resu
   (...args: Args): Result;
   /** The name workers know it by. */
   readonly name: string;
+  /** Its options, with what `taskAnnotations` says about it. */
   readonly options: TaskDefinition;
   /** The function that was registered. */
-  readonly run: (...args: Args) => Result;
+  readonly run: (this: TaskContext, ...args: Args) => Result;
   /** Sends a call: `add.delay(2, 2)`. */
-  delay(...args: Args): Promise<AsyncResult>;
+  delay(...args: Args): Promise<ResultOf<Result>>;
   /**
    * Sends a call with options: `add.applyAsync([2, 2], { countdown: 10 })`.
    *
    * @throws LovageError when an option is unknown or wrong, or the broker stays out of reach
    */
-  applyAsync(args?: Args, options?: TaskOptions): Promise<AsyncResult>;
+  applyAsync(args?: Args, options?: TaskOptions): Promise<ResultOf<Result>>;
   /** The same with keyword arguments, for tasks that are written in Python. */
-  applyAsync(args: readonly unknown[], kwargs: Kwargs, options: TaskOptions): Promise<AsyncResult>;
+  applyAsync(args: readonly unknown[], kwargs: Kwargs, options: TaskOptions): Promise<ResultOf<Result>>;
   /** A signature: this call as a value, to be sent later, linked or scheduled. */
-  s(...args: LastArguments<Args>): Signature<AsyncResult>;
+  s(...args: LastArguments<Args>): Signature<ResultOf<Result>>;
   /** A signature that takes no further arguments, such as the result of the task before it. */
-  si(...args: LastArguments<Args>): Signature<AsyncResult>;
+  si(...args: LastArguments<Args>): Signature<ResultOf<Result>>;
   /** A signature with options: `add.signature([2, 2], {}, { queue: "queue1" })`. */
-  signature(args?: LastArguments<Args>, kwargs?: Kwargs, options?: TaskOptions): Signature<AsyncResult>;
+  signature(args?: LastArguments<Args>, kwargs?: Kwargs, options?: TaskOptions): Signature<ResultOf<Result>>;
 }
+
+/** The handle of a call of a function that gives `Result`. */
+export type ResultOf<Result> = AsyncResult<Awaited<Result>>;
 
 export interface TaskParts<Args extends readonly unknown[], Result> {
   readonly name: string;
-  readonly run: (...args: Args) => Result;
-  readonly options: TaskDefinition;
+  readonly run: (this: TaskContext, ...args: Args) => Result;
+  /** Asked each time: settings may change them. */
+  readonly options: () => TaskDefinition;
   readonly send: (call: TaskCall) => Promise<AsyncResult>;
+  /** The `this` of a call as a function. */
+  readonly context: (args: Args) => TaskContext;
 }
 
 export function createTask<Args extends readonly unknown[], Result>(
   parts: TaskParts<Args, Result>,
 ): Task<Args, Result> {
-  const { name, run, options, send } = parts;
+  const { name, run, options, send, context } = parts;
   const sign = (args: readonly unknown[], kwargs: Kwargs = {}, given: TaskOptions = {}, immutable = false) =>
     new Signature<AsyncResult>({ task: name, args, kwargs, options: camelOptions(given), immutable }, send);
-  const task = (...args: Args): Result => run.apply(task, args as unknown as Args & unknown[]);
+  const task = (...args: Args): Result => run.apply(context(args), args as unknown as Args & unknown[]);
   const members = {
-    options,
     run,
     delay: (...args: Args) => send({ task: name, args, kwargs: {}, options: {} }),
     // Async, so that a mistake in the call rejects like one in the sending.
@@ -69,7 +76,8 @@ export function createTask<Args extends readonly unknown[], Result>(
   };
   // `name` is the one property of a function that assignment cannot change.
   Object.defineProperty(task, "name", { value: name });
-  return Object.assign(task, members) as Task<Args, Result>;
+  Object.defineProperty(task, "options", { get: options, enumerable: true });
+  return Object.assign(task, members) as unknown as Task<Args, Result>;
 }
 
 /** Two arguments are args and options, three have kwargs between them. */

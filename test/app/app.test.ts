@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { App, isApp } from "../../src/app/app.ts";
+import { App } from "../../src/app/app.ts";
+import { isApp } from "../../src/app/is-app.ts";
 import type { AsyncResult } from "../../src/app/async-result.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { MemoryBroker } from "../../src/broker/memory.ts";

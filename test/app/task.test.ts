@@ -24,7 +24,11 @@ describe("registering a task", () => {
     expect(app.task(add).name).toBe("proj.add");
     expect(app.task("sums.add", add).name).toBe("sums.add");
     expect(app.task(add, { name: "third.add" }).name).toBe("third.add");
-    expect([...app.tasks.keys()]).toEqual(["proj.add", "sums.add", "third.add"]);
+    expect([...app.tasks.keys()].filter((name) => !name.startsWith("celery."))).toEqual([
+      "proj.add",
+      "sums.add",
+      "third.add",
+    ]);
   });
 
   it("gives the same task for the same function, and refuses another under its name, naming both places", () => {
@@ -77,7 +81,7 @@ describe("a task", () => {
     expectTypeOf(add).parameters.toEqualTypeOf<[x: number, label: string]>();
     expectTypeOf(add).returns.toEqualTypeOf<Promise<string>>();
     expectTypeOf(add.delay).parameters.toEqualTypeOf<[x: number, label: string]>();
-    expectTypeOf(add.delay(1, "a")).resolves.toEqualTypeOf<AsyncResult>();
+    expectTypeOf(add.delay(1, "a")).resolves.toEqualTypeOf<AsyncResult<string>>();
     // The missing first argument is the result of the task before it.
     expect(add.s("only the last").args).toEqual(["only the last"]);
     // @ts-expect-error a number is wanted first
@@ -129,26 +133,5 @@ describe("a task", () => {
       [3, 4],
       [5, 6],
     ]);
-  });
-});
-
-describe("under taskAlwaysEager", () => {
-  it("a task runs at once and nothing is sent", async () => {
-    const app = newApp({ taskAlwaysEager: true });
-    const seen: number[] = [];
-    const note = app.task("proj.note", async (x: number) => void seen.push(x));
-    const result = await note.delay(5);
-    expect(seen).toEqual([5]);
-    expect(result.taskName).toBe("proj.note");
-    expect(await sent(app)).toEqual([]);
-  });
-
-  it("a call still has to be sound, and a failure is the caller's to see", async () => {
-    const app = newApp({ taskAlwaysEager: true });
-    const fail = app.task("proj.fail", () => {
-      throw new RangeError("too far");
-    });
-    await expect(fail.applyAsync([], { priority: -1 })).rejects.toThrow("priority -1");
-    await expect(fail.delay()).rejects.toThrow("too far");
   });
 });

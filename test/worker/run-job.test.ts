@@ -509,6 +509,17 @@ describe("a task that speaks for itself", () => {
   });
 });
 
+describe("an error of another copy of the package", () => {
+  it("means the same", async () => {
+    const app = newApp();
+    const foreign = Object.assign(new Error("x"), { celeryType: "Ignore", celeryModule: "celery.exceptions" });
+    app.task("proj.throw", () => {
+      throw foreign;
+    });
+    expect((await runJob(app, jobOf("proj.throw"), hooks())).state).toBe("IGNORED");
+  });
+});
+
 describe("the soft time limit", () => {
   const limited = { softTimeLimitMs: 500 };
 

@@ -54,6 +54,14 @@ export {
   StaleTermError,
   UndeliverableError,
 } from "./broker/broker.ts";
+export type {
+  BoundQueue,
+  Consumer,
+  ConsumeOptions,
+  Delivery,
+  Listener,
+  Unreadable,
+} from "./broker/consumer.ts";
 export type { Acquired, Lease, LeaseHolder, LeaseKeeper, LeaseOwner } from "./broker/lease.ts";
 export { openBroker, type OpenBrokerOptions } from "./broker/open.ts";
 export { type Clock, type Instant, systemClock } from "./clock.ts";

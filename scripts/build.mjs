@@ -21,7 +21,7 @@ if (existsSync(join(root, "dist"))) renameSync(join(root, "dist"), old);
 renameSync(fresh, join(root, "dist"));
 rmSync(old, { recursive: true, force: true });
 
-for (const bin of ["main.js", "beat.js"]) {
+for (const bin of ["main.js", "beat.js", "worker.js"]) {
   const file = join(root, "dist/cli", bin);
   if (existsSync(file)) chmodSync(file, 0o755);
 }

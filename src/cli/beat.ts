@@ -1,27 +1,31 @@
 #!/usr/bin/env node
 // The `beat` command: run the scheduler, or ask it about its schedule.
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { checkCommand } from "./check.ts";
 import { runCommand } from "./fail.ts";
 import { isMain } from "./is-main.ts";
 import { listCommand } from "./list.ts";
 import { nextCommand } from "./next.ts";
-import { addScheduleOptions, type BeatCommandOptions, type ScheduleOptions } from "./options.ts";
+import {
+  addLogOptions,
+  addScheduleOptions,
+  type BeatCommandOptions,
+  type ScheduleOptions,
+  wholeNumber,
+} from "./options.ts";
 import { runBeat } from "./run-beat.ts";
 import { statusCommand } from "./status.ts";
 import { refineErrors } from "./usage.ts";
 import { version } from "./version.ts";
 
 export function beatCommand(): Command {
-  const command = addScheduleOptions(new Command("beat"))
+  const command = addLogOptions(addScheduleOptions(new Command("beat")))
     .description("Sends periodic tasks when they are due.")
     .option("-S, --scheduler <module:Class>", "a store of your own: ./my-store.ts:MyStore")
-    .option("-l, --loglevel <level>", "DEBUG, INFO, WARNING, ERROR, CRITICAL or FATAL", "INFO")
-    .option("-f, --logfile <file>", "log to this file (default: stderr)")
-    .option("--log-format <format>", "text or json", "text")
     .option("--max-interval <seconds>", "the longest sleep between two looks at the clock", positiveSeconds)
     .option("--pidfile <file>", "write the process id here; for others to read, it locks nothing")
     .option("--watch-poll", "look for changed schedule files by polling, for network file systems")
+    .addOption(new Option("--embedded").hideHelp())
     .version(`lovage ${version()}`, "--version", "print the version");
   command.action(async () => runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>())));
   for (const subcommand of [checkSubcommand(), nextSubcommand(), listSubcommand(), statusSubcommand()]) {
@@ -39,7 +43,7 @@ function nextSubcommand(): Command {
   const command = new Command("next")
     .description("Shows what will run, in the entry's zone and in UTC.")
     .argument("[entries...]", "only these")
-    .option("-n, --count <number>", "how many occurrences", positiveInteger, 20)
+    .option("-n, --count <number>", "how many occurrences", wholeNumber(1), 20)
     .option("--from <time>", "from this time on: ISO 8601, in the app's zone where it has no offset")
     .option("--json", "one JSON object a line");
   return command.action(async (entries: string[]) =>
@@ -57,11 +61,6 @@ function listSubcommand(): Command {
 function statusSubcommand(): Command {
   const command = new Command("status").description("Tells whether a beat is at work here; exit code 1 if not.");
   return command.action(async () => runCommand("beat", () => statusCommand(command.optsWithGlobals())));
-}
-
-function positiveInteger(text: string): number {
-  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError("It takes a whole number from 1.");
-  return Number(text);
 }
 
 function positiveSeconds(text: string): number {

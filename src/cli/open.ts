@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { App } from "../app/app.ts";
 import type { AppSettingsInput } from "../app/conf.ts";
 import { type FoundApp, findApp } from "../app/find.ts";
+import { loadModules } from "../app/include.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
 import { rehearse } from "../beat/rehearse.ts";
 import { systemClock } from "../clock.ts";
@@ -35,17 +36,27 @@ const defaultAppName = "lovage";
 const slowLoadMs = 10_000;
 const defaultFolder = "schedules";
 
-export async function openApp(options: CommonOptions): Promise<OpenedApp> {
+/** @param settings what further options of a command say in terms of settings */
+export async function openApp(options: CommonOptions, settings: AppSettingsInput = {}): Promise<OpenedApp> {
   enterWorkdir(options.workdir);
   const found = options.app === undefined ? undefined : await load(options.app);
   const app = found?.app ?? new App(defaultAppName);
   if (options.config !== undefined) {
-    const { settings } = await readModule(options.config, { folders: [process.cwd()] });
-    app.override(settings as AppSettingsInput);
+    const { settings: configured } = await readModule(options.config, { folders: [process.cwd()] });
+    app.override(configured as AppSettingsInput);
   }
-  app.override({ brokerUrl: options.broker, brokerWriteUrl: options.broker, resultBackend: options.resultBackend });
+  const { broker, resultBackend, include } = options;
+  app.override({ brokerUrl: broker, brokerReadUrl: broker, brokerWriteUrl: broker, resultBackend, ...settings });
   await finalize(app, found?.file);
+  if (include !== undefined) await includeModules(app, include, found?.file);
   return { app, file: found?.file };
+}
+
+/** `-I` adds to what the app itself includes; its modules may connect to signals that have been sent by now. */
+async function includeModules(app: App, include: readonly string[], file: string | undefined): Promise<void> {
+  await loadModules(include, [process.cwd()]);
+  app.override({ include: [...app.conf.include, ...include] });
+  await finalize(app, file);
 }
 
 /** A module may wait for anything at its top level; that should not look as if nothing happened. */
@@ -104,8 +115,12 @@ export async function openProject(
 
 /** Where beat publishes to: Celery lets that differ from where workers consume. */
 export function publishUrl({ app: { conf } }: OpenedApp): string {
-  const url = conf.brokerWriteUrl ?? conf.brokerUrl;
-  return typeof url === "string" ? url : (url[0] ?? "");
+  return conf.brokerWriteUrl ?? conf.brokerUrl;
+}
+
+/** Where a worker consumes from. */
+export function consumeUrl({ app: { conf } }: OpenedApp): string {
+  return conf.brokerReadUrl ?? conf.brokerUrl;
 }
 
 /** A path as a user would write it. */

@@ -15,6 +15,12 @@ import {
 } from "./periodic.ts";
 
 const cleanupExpirySeconds = 12 * 3600;
+const cleanupSource = "resultExpires";
+
+/** Whether nobody wrote this entry: it gives way to any other of its name. */
+export function isAutomatic({ name, source }: Entry): boolean {
+  return name === cleanupTask && source === cleanupSource;
+}
 
 export interface BeatEntriesOptions {
   readonly configuration: Configuration;
@@ -73,7 +79,7 @@ export class BeatEntries {
     if (isWritten || expires === null || expires === 0 || !this.#areResultsInFile()) return [];
     const options = { expires: cleanupExpirySeconds };
     return [
-      { definition: { name: cleanupTask, task: cleanupTask, schedule: "0 4 * * *", options }, source: "resultExpires" },
+      { definition: { name: cleanupTask, task: cleanupTask, schedule: "0 4 * * *", options }, source: cleanupSource },
     ];
   }
 

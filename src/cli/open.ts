@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { App } from "../app/app.ts";
+import { isAutomatic } from "../app/beat-entries.ts";
 import type { AppSettingsInput } from "../app/conf.ts";
 import { type FoundApp, findApp } from "../app/find.ts";
 import { loadModules } from "../app/include.ts";
@@ -104,7 +105,11 @@ export async function openProject(
   if (paths.length === 0 && file === undefined && code.length === 0) throw nothingToSchedule();
   const scope = options.scope ?? app.name;
   const complete = async (files: readonly Entry[]): Promise<readonly Entry[]> => {
-    const merged = mergeEntries(code, files);
+    const named = new Set(files.map(({ name }) => name));
+    const merged = mergeEntries(
+      code.filter((entry) => !isAutomatic(entry) || !named.has(entry.name)),
+      files,
+    );
     const wrong = await rehearse(merged, createBeatEnvelope(app, scope), systemClock.now());
     if (wrong.length > 0) throw new ConfigError(wrong);
     return merged;

@@ -8,6 +8,7 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { writeJson } from "../protocol/json-writer.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
 import { camelOptions } from "./options.ts";
+import { sentEvent } from "./sent-event.ts";
 import { publishWithRetry } from "./publish.ts";
 import { type PublishPayload, signals } from "./worker-signals.ts";
 
@@ -29,12 +30,19 @@ export class Client {
     const envelope = signals.beforeTaskPublish.isConnected ? await announce(written) : written;
     await publishWithRetry(envelope, { broker: () => this.broker(), clock: systemClock, policy });
     if (signals.afterTaskPublish.isConnected) await signals.afterTaskPublish.send(payloadOf(envelope));
+    if (this.#configuration.get("taskSendSentEvent")) await this.#tellMonitors(envelope);
   }
 
   async close(): Promise<void> {
     const broker = this.#broker;
     this.#broker = undefined;
     await (await broker)?.close();
+  }
+
+  /** The task is on its way: that monitors do not hear of it is no reason to fail the call. */
+  async #tellMonitors(envelope: Envelope): Promise<void> {
+    const broker = await this.broker();
+    await broker.publish([sentEvent(envelope, this.#configuration.get("eventExchange"))]).catch(() => undefined);
   }
 
   async #open(): Promise<Broker> {

@@ -31,7 +31,8 @@ export function inheritOptions(options: TaskOptions, inheritPriority: boolean): 
   return { ...priority, rootId: request.rootId, parentId: request.id, ...options };
 }
 
-/** Notes a task that has been sent as a child of the one that is running. */
+/** Notes a task that has been sent as a child of the one that is running; a retry of its own is no child. */
 export function noteChild(id: string): void {
-  storage.getStore()?.children.push([[id, null], null]);
+  const current = storage.getStore();
+  if (current?.context.request.id !== id) current?.children.push([[id, null], null]);
 }

@@ -102,7 +102,7 @@ export interface ConnectOptions {
 
 /** One signal: `signals.taskFailure.connect(({ sender, error }) => ..., { sender: add })`. */
 export interface TaskSignal<Sent extends Payload> {
-  /** Adds a handler, once; it may be async. What it throws is reported as a warning of the process and harms nobody. */
+  /** Adds a handler, once for each sender; it may be async. What it throws is reported as a warning of the process and harms nobody. */
   connect(handler: (payload: Sent) => unknown, options?: ConnectOptions): void;
   disconnect(handler: (payload: Sent) => unknown): void;
   /** Whether there is any handler. */
@@ -146,7 +146,8 @@ const settled = Promise.resolve();
 
 function createTaskSignal<Sent extends Payload>(name: string): TaskSignal<Sent> {
   type Handler = (payload: Sent) => unknown;
-  const handlers = new Map<Handler, string | undefined>();
+  // By handler, the senders that it hears; undefined among them: all.
+  const handlers = new Map<Handler, Set<string | undefined>>();
   const call = async (handler: Handler, payload: Sent): Promise<void> => {
     try {
       await handler(payload);
@@ -156,7 +157,8 @@ function createTaskSignal<Sent extends Payload>(name: string): TaskSignal<Sent> 
   };
   return Object.freeze({
     connect: (handler: Handler, { sender }: ConnectOptions = {}) => {
-      handlers.set(handler, typeof sender === "object" || typeof sender === "function" ? sender.name : sender);
+      const name = typeof sender === "object" || typeof sender === "function" ? sender.name : sender;
+      handlers.set(handler, new Set([...(handlers.get(handler) ?? []), name]));
     },
     disconnect: (handler: Handler) => {
       handlers.delete(handler);
@@ -166,7 +168,7 @@ function createTaskSignal<Sent extends Payload>(name: string): TaskSignal<Sent> 
     },
     send: async (payload: Sent) => {
       if (handlers.size === 0) return settled;
-      const heard = [...handlers].filter(([, sender]) => sender === undefined || sender === payload.sender);
+      const heard = [...handlers].filter(([, senders]) => senders.has(undefined) || senders.has(payload.sender));
       await Promise.all(heard.map(([handler]) => call(handler, payload)));
     },
   });

@@ -117,6 +117,17 @@ describe("signals around a run", () => {
     expect(signals.taskSuccess.isConnected).toBe(false);
   });
 
+  it("are heard of two tasks by one handler that was connected to both", async () => {
+    const app = newApp();
+    const heard: string[] = [];
+    for (const name of ["proj.one", "proj.two", "proj.three"]) app.task(name, () => 1);
+    const handler = ({ sender }: { readonly sender: string }): void => void heard.push(sender);
+    connect("taskSuccess", handler, { sender: "proj.one" });
+    connect("taskSuccess", handler, { sender: "proj.two" });
+    for (const name of ["proj.one", "proj.two", "proj.three"]) await run(app, name);
+    expect(heard).toEqual(["proj.one", "proj.two"]);
+  });
+
   it("change nothing when a handler fails, and say so as a warning", async () => {
     const app = newApp();
     app.task("proj.one", () => 1);

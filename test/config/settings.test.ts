@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { celeryOnly } from "../../src/config/celery-only.ts";
 import { canonicalName } from "../../src/config/names.ts";
@@ -115,6 +118,31 @@ describe("checkSetting", () => {
     expect(checkSetting("beatSchedule", { nightly: 5 })).toEqual({
       problems: [{ message: "beatSchedule.nightly: expected an object with task and schedule", hint: undefined }],
     });
+  });
+});
+
+describe("every setting", () => {
+  const source = fileURLToPath(new URL("../../src", import.meta.url));
+  const texts = readdirSync(source, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts") && !file.startsWith("config"))
+    .map((file) => readFileSync(join(source, file), "utf8"));
+  /** Their value is checked, and there is only one. */
+  const checked = ["taskProtocol", "acceptContent", "resultAcceptContent", "resultSerializer", "eventSerializer"];
+  /** Read together, by the room that knows settings. */
+  const inParts = [
+    "brokerTransport",
+    "brokerHost",
+    "brokerPort",
+    "brokerUser",
+    "brokerPassword",
+    "brokerVhost",
+    "enableUtc",
+  ];
+
+  it("is read by something, or is among those that say why they have no effect", () => {
+    const isRead = (name: string): boolean => texts.some((text) => new RegExp(`\\b${name}\\b`).test(text));
+    const idle = settingNames.filter((name) => !checked.includes(name) && !inParts.includes(name) && !isRead(name));
+    expect(idle).toEqual([]);
   });
 });
 

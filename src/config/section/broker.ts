@@ -39,7 +39,6 @@ export const broker = {
   brokerConnectionRetryOnStartup: optionalFlag,
   /** Attempts before giving up; 0 or null: never. */
   brokerConnectionMaxRetries: count.nullable().default(100),
-  brokerChannelErrorRetry: flag.default(false),
   /** Seconds between AMQP heartbeats. */
   brokerHeartbeat: seconds.nullable().default(120),
 } satisfies z.ZodRawShape;

@@ -1,6 +1,6 @@
 // Settings that belong to no one part: time, and which modules and contents are welcome.
 import type { z } from "zod";
-import { flag, words, zone } from "./value.ts";
+import { contents, flag, words, zone } from "./value.ts";
 
 export const general = {
   /** IANA time zone for crontabs, one-off times and `eta`. */
@@ -11,8 +11,8 @@ export const general = {
   imports: words.default(() => []),
   /** The same as `imports`, and loaded after them; `new App(name, { include })` sets this one. */
   include: words.default(() => []),
-  /** Content types and serializers whose messages are read. */
-  acceptContent: words.default(() => ["json"]),
+  /** Serializers whose messages are welcome. Only JSON is read, whatever else stands here for the sake of Python workers. */
+  acceptContent: contents.default(() => ["json"]),
   /** The same for results; null: as `acceptContent`. */
-  resultAcceptContent: words.nullable().default(null),
+  resultAcceptContent: contents.nullable().default(null),
 } satisfies z.ZodRawShape;

@@ -96,8 +96,6 @@ export const task = {
   taskDefaultDeliveryMode: deliveryMode.default(2),
   /** Redis: 0 is the most urgent; RabbitMQ: 9 is. */
   taskDefaultPriority: priority.nullable().default(null),
-  /** `x-max-priority` of queues on RabbitMQ. */
-  taskQueueMaxPriority: optionalCount,
   taskInheritParentPriority: flag.default(false),
   /** Retry publishing when the connection to the broker is lost. */
   taskPublishRetry: flag.default(true),
@@ -133,6 +131,4 @@ export const task = {
     .default(null),
   /** Send a `task-sent` event with each call. */
   taskSendSentEvent: flag.default(false),
-  taskRemoteTracebacks: flag.default(false),
-  taskAllowErrorCbOnChordHeader: flag.default(false),
 } satisfies z.ZodRawShape;

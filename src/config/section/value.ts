@@ -18,6 +18,14 @@ export const optionalSeconds = seconds.nullable().default(null);
 /** A list of words; one word alone may stand without its list, as in Celery. */
 export const words = z.preprocess((value) => (typeof value === "string" ? [value] : value), z.array(text));
 
+/** The one serializer that is spoken, by either of its names. */
+export const jsonOnly = z.enum(["json", "application/json"], { error: 'expected "json": nothing else is written' });
+
+/** Kinds of content that are read: JSON is always one of them. */
+export const contents = words.refine((kinds) => kinds.some((kind) => kind === "json" || kind === "application/json"), {
+  error: 'expected "json" among them: nothing else is read',
+});
+
 /** An IANA time zone. */
 export const zone = text.superRefine((name, context) => {
   if (isZone(name)) return;

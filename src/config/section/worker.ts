@@ -1,6 +1,6 @@
 // Settings of workers, of the events they send and of the remote control they obey.
 import type { z } from "zod";
-import { count, flag, optionalCount, optionalFlag, optionalText, seconds, text } from "./value.ts";
+import { count, flag, jsonOnly, optionalCount, optionalFlag, optionalText, seconds, text } from "./value.ts";
 
 export const worker = {
   /** Tasks at a time; null: as many as the machine has processors. */
@@ -10,7 +10,6 @@ export const worker = {
   /** Messages to hold in advance, for each unit of concurrency; 0: no bound. */
   workerPrefetchMultiplier: count.default(4),
   workerDisablePrefetch: flag.default(false),
-  workerEnablePrefetchCountReduction: flag.default(true),
   /** The most tasks with an eta to hold at once. */
   workerEtaTaskLimit: optionalCount,
   /** A child process is replaced after so many tasks. */
@@ -23,8 +22,6 @@ export const worker = {
   workerProcAliveTimeout: seconds.default(4),
   /** Seconds between a first stop and the cancelling of what still runs; 0: no such phase. */
   workerSoftShutdownTimeout: seconds.default(0),
-  workerEnableSoftShutdownOnIdle: flag.default(false),
-  workerCancelLongRunningTasksOnConnectionLoss: flag.default(false),
   workerDeduplicateSuccessfulTasks: flag.default(false),
   workerDisableRateLimits: flag.default(false),
   workerEnableRemoteControl: flag.default(true),
@@ -36,18 +33,7 @@ export const worker = {
   workerStateDb: optionalText,
   /** Let pool children be restarted by remote control. */
   workerPoolRestarts: flag.default(false),
-  /** null: colours when the log goes to a terminal. */
-  workerLogColor: optionalFlag,
   eventExchange: text.default("celeryev"),
-  eventQueuePrefix: text.default("celeryev"),
-  eventQueueExpires: seconds.default(60),
-  eventQueueTtl: seconds.default(5),
-  eventQueueExclusive: flag.default(false),
-  eventQueueDurable: flag.default(false),
-  eventSerializer: text.default("json"),
+  eventSerializer: jsonOnly.default("json"),
   controlExchange: text.default("celery"),
-  controlQueueExpires: seconds.default(10),
-  controlQueueTtl: seconds.default(300),
-  controlQueueExclusive: flag.default(false),
-  controlQueueDurable: flag.default(false),
 } satisfies z.ZodRawShape;

@@ -15,6 +15,8 @@ const floors: Readonly<Record<string, number>> = {
   config: 1,
   schedule: 1,
   protocol: 1,
+  redis: 1,
+  sqlite: 1,
   broker: 2,
   store: 2,
   result: 2,

@@ -2,10 +2,9 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { didYouMean, LovageError } from "../error.ts";
 import type { Emit } from "../event.ts";
+import { redisForms, redisSchemes } from "../redis/address.ts";
+import { maskUrl, schemeOf } from "../redis/url.ts";
 import type { Broker } from "./broker.ts";
-import { maskUrl, schemeOf } from "./url.ts";
-
-export { maskUrl } from "./url.ts";
 
 export interface OpenBrokerOptions {
   /** Hears of connections made and lost. */
@@ -33,15 +32,12 @@ const openMemory: Open = async (url, { clock }) => {
 };
 
 const kinds: Readonly<Record<string, Open>> = {
-  redis: openRedis,
-  rediss: openRedis,
-  "redis+socket": openRedis,
-  sentinel: openRedis,
+  ...Object.fromEntries(redisSchemes.map((scheme) => [scheme, openRedis])),
   sqlite: openSqlite,
   memory: openMemory,
 };
 
-const forms = "redis://host:6379/0, rediss://, redis+socket:///path, sentinel://host:26379, sqlite:///path, memory://";
+const forms = `${redisForms}, sqlite:///path, memory://`;
 
 /**
  * Opens the broker a URL names. Servers are connected to when they are first needed, so this does not fail because one

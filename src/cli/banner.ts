@@ -1,6 +1,6 @@
 // What a starting beat says of itself: everything one would otherwise have to ask.
-import { maskUrl } from "../broker/open.ts";
 import type { Instant } from "../clock.ts";
+import { maskUrl } from "../redis/url.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { relativeTime, table, utcTime } from "./print.ts";
 import { type Project, publishUrl, shortPath } from "./open.ts";

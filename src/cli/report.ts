@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { arch, availableParallelism, release, totalmem, type } from "node:os";
-import { maskUrl } from "../broker/open.ts";
+import { maskUrl } from "../redis/url.ts";
 import { shownSettings } from "../worker/control/shown-settings.ts";
 import { consumeUrl, openApp, publishUrl, shortPath } from "./open.ts";
 import type { CommonOptions } from "./options.ts";

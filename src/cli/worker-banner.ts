@@ -1,7 +1,7 @@
 // What a starting worker says of itself, in the manner of Celery's: where tasks come from and which it can run.
-import { maskUrl } from "../broker/open.ts";
 import type { BoundQueue } from "../broker/consumer.ts";
 import type { Instant } from "../clock.ts";
+import { maskUrl } from "../redis/url.ts";
 import { type OpenedApp, shortPath } from "./open.ts";
 import { table, utcTime } from "./print.ts";
 import { version } from "./version.ts";

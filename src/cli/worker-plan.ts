@@ -2,8 +2,8 @@
 import { availableParallelism } from "node:os";
 import type { AppSettingsInput } from "../app/conf.ts";
 import type { BoundQueue } from "../broker/consumer.ts";
-import { schemeOf } from "../broker/url.ts";
 import { LovageError } from "../error.ts";
+import { schemeOf } from "../redis/url.ts";
 import { expandNode, nodeName } from "../worker/node-name.ts";
 import { type PoolKind, poolKind } from "../worker/pool/open.ts";
 import { type OpenedApp, openApp, publishUrl } from "./open.ts";

@@ -2,10 +2,9 @@
 import { type Clock, systemClock } from "../clock.ts";
 import { didYouMean, LovageError } from "../error.ts";
 import type { Emit } from "../event.ts";
+import { redisForms, redisSchemes } from "../redis/address.ts";
+import { maskUrl, schemeOf } from "../redis/url.ts";
 import type { ResultBackend } from "./result.ts";
-import { maskUrl, schemeOf } from "./url.ts";
-
-export { maskUrl } from "./url.ts";
 
 export interface OpenResultOptions {
   /** How long a result is kept; null: for ever. */
@@ -35,15 +34,12 @@ const openMemory: Open = async (url, options) => {
 };
 
 const kinds: Readonly<Record<string, Open>> = {
-  redis: openRedis,
-  rediss: openRedis,
-  "redis+socket": openRedis,
-  sentinel: openRedis,
+  ...Object.fromEntries(redisSchemes.map((scheme) => [scheme, openRedis])),
   sqlite: openSqlite,
   memory: openMemory,
 };
 
-const forms = "redis://host:6379/0, rediss://, redis+socket:///path, sentinel://host:26379, sqlite:///path, memory://";
+const forms = `${redisForms}, sqlite:///path, memory://`;
 
 // Known to Celery, and not spoken here.
 const foreign = new Set(["db", "mongodb", "couchdb", "elasticsearch", "dynamodb", "s3", "azureblockblob", "consul"]);

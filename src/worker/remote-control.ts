@@ -9,8 +9,9 @@ import type { Envelope } from "../protocol/envelope.ts";
 import type { LamportClock } from "../protocol/lamport.ts";
 import { reprCall } from "../protocol/repr.ts";
 import type { Service } from "../service.ts";
+import { pythonError, refused } from "./control/answer.ts";
 import { commands } from "./control/commands.ts";
-import { type Command, type ControlSettings, type Panel, pythonError, refused } from "./control/panel.ts";
+import type { Command, ControlSettings, Panel } from "./control/panel.ts";
 import type { EventSink } from "./event-sink.ts";
 import type { Steering } from "./steering.ts";
 

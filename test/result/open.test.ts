@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LovageError } from "../../src/error.ts";
 import { openResultBackend } from "../../src/result/open.ts";
-import { maskUrl } from "../../src/result/url.ts";
 import { temporaryFolder } from "../helper/temporary-folder.ts";
 
 describe("openResultBackend", () => {
@@ -32,17 +31,5 @@ describe("openResultBackend", () => {
     expect((error as LovageError).message).toContain(message);
     expect((error as LovageError).message).not.toContain("secret");
     expect((error as LovageError).hint).toContain(hint);
-  });
-});
-
-describe("maskUrl", () => {
-  it.each([
-    ["redis://:p@ss:w/ord@host:1/2", "redis://:***@host:1/2"],
-    ["redis://user:pass@host", "redis://user:***@host"],
-    ["sentinel://:a@one:1;sentinel://:b@two/0", "sentinel://:***@one:1;sentinel://:***@two/0"],
-    ["redis://host?password=secret&db=1", "redis://host?password=***&db=1"],
-    ["redis://host:6379/1", "redis://host:6379/1"],
-  ])("shows %s as %s", (url, shown) => {
-    expect(maskUrl(url)).toBe(shown);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { App } from "../../src/app/app.ts";
 import { currentTask } from "../../src/app/current.ts";
 import type { TaskContext } from "../../src/app/task-context.ts";
-import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TimeLimitExceeded } from "../../src/app/task-errors.ts";
+import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded } from "../../src/app/task-errors.ts";
 import type { TaskRequest } from "../../src/app/task-request.ts";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
@@ -60,6 +60,20 @@ function hooks(more: Partial<RunHooks> = {}): Watched {
     clock: systemClock,
     ...more,
   };
+}
+
+interface Stopper {
+  readonly stop: (reason: Error) => void;
+  readonly onStop: NonNullable<RunHooks["onStop"]>;
+}
+
+/** Ends a run as a pool does. */
+function stopper(): Stopper {
+  let listener: (reason: Error) => void = () => undefined;
+  const onStop = (heard: (reason: Error) => void): void => {
+    listener = heard;
+  };
+  return { stop: (reason) => listener(reason), onStop };
 }
 
 function as<State extends Outcome["state"]>(outcome: Outcome, state: State): Extract<Outcome, { state: State }> {
@@ -574,32 +588,32 @@ describe("the soft time limit", () => {
 describe("a task that is asked to stop", () => {
   it("is revoked when it gives in", async () => {
     const app = newApp();
-    const stop = new AbortController();
+    const { stop, onStop } = stopper();
     app.task("proj.wait", function (this: TaskContext) {
       return pause(60_000, undefined, { signal: this.signal });
     });
-    const running = runJob(app, jobOf("proj.wait"), hooks({ signal: stop.signal, onStart: () => stop.abort() }));
+    const running = runJob(app, jobOf("proj.wait"), hooks({ onStop, onStart: () => setImmediate(() => stop(new TaskRevokedError("terminated"))) }));
     expect(await running).toMatchObject({ state: "REVOKED", reason: "terminated", signal: "SIGTERM" });
   });
 
   it("succeeds when it has something to show all the same", async () => {
     const app = newApp();
-    const stop = new AbortController();
+    const { stop, onStop } = stopper();
     app.task("proj.wait", function (this: TaskContext) {
-      stop.abort();
+      stop(new TaskRevokedError("terminated"));
       return this.signal.aborted;
     });
-    expect((await successOf(app, jobOf("proj.wait"), { signal: stop.signal })).resultText).toBe("true");
+    expect((await successOf(app, jobOf("proj.wait"), { onStop })).resultText).toBe("true");
   });
 
   it("fails with the reason that the pool gives", async () => {
     const app = newApp();
-    const stop = new AbortController();
+    const { stop, onStop } = stopper();
     app.task("proj.wait", function (this: TaskContext) {
-      stop.abort(new TimeLimitExceeded(3));
+      stop(new TimeLimitExceeded(3));
       this.signal.throwIfAborted();
     });
-    expect((await failureOf(app, jobOf("proj.wait"), { signal: stop.signal })).exceptionRepr).toBe(
+    expect((await failureOf(app, jobOf("proj.wait"), { onStop })).exceptionRepr).toBe(
       "TimeLimitExceeded(3)",
     );
   });
@@ -608,7 +622,7 @@ describe("a task that is asked to stop", () => {
     const app = newApp();
     const seen: string[] = [];
     app.task("proj.late", () => void seen.push("ran"));
-    const outcome = await runJob(app, jobOf("proj.late"), hooks({ signal: AbortSignal.abort() }));
+    const outcome = await runJob(app, jobOf("proj.late"), hooks({ onStop: (stop) => stop(new TaskRevokedError("terminated")) }));
     expect([outcome.state, seen]).toEqual(["REVOKED", []]);
   });
 });

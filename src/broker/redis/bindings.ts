@@ -2,10 +2,11 @@
 import type { Redis } from "ioredis";
 import type { Destination, Envelope } from "../../protocol/envelope.ts";
 import { type Binding, bindingKey, formatBinding, parseBinding } from "../../protocol/kombu.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { isRefusal, isWrongType } from "../../redis/failure.ts";
 import { UndeliverableError } from "../broker.ts";
 import { type Bindings, declarations, namedExchanges } from "../routing.ts";
-import type { RedisConnection } from "./connection.ts";
-import { commandFailure, isRefusal, isWrongType } from "./failure.ts";
+import { commandFailure } from "./failure.ts";
 
 /** Once a connection and queue, as kombu does: a worker may have to find the queue by its exchange. */
 export async function declareQueues(

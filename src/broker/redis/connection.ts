@@ -1,167 +1,52 @@
-// One connection that never resends by itself and never queues: a command is answered, or its caller learns at once that
-// it was not. It is opened when it is needed, so whoever tries again also reconnects, at his own pace.
-import { once } from "node:events";
-import { Redis, type RedisOptions } from "ioredis";
-import { LovageError } from "../../error.ts";
+// What all connections of one Redis broker have in common, and the one voice that tells people of them.
 import type { Emit } from "../../event.ts";
-import { cannotReach, commandFailure, isNoScript, isReply } from "./failure.ts";
-import type { RedisTransport } from "./transport.ts";
-import type { RedisAddress } from "./url.ts";
+import { parseRedisUrl } from "../../redis/address.ts";
+import type { ConnectionOptions } from "../../redis/connection.ts";
+import { maskUrl } from "../../redis/url.ts";
+import { brokerWords } from "./failure.ts";
+import { readTransport, type RedisTransport } from "./transport.ts";
 
-export interface ConnectionOptions {
-  /** For people. */
-  readonly url: string;
-  readonly address: RedisAddress;
+export interface BrokerConnection extends ConnectionOptions {
   readonly transport: RedisTransport;
+  /** For what goes wrong beyond the connections themselves. */
   readonly emit: Emit;
-  /** For people, in CLIENT LIST; `lovage` unless told otherwise. */
-  readonly name?: string;
-  /** 2 for a connection that only hears: what it hears then comes as messages. */
-  readonly protocol?: 2 | 3;
-  /** The connection that stood is gone; not when we closed it. */
-  readonly onLost?: () => void;
 }
 
-export class RedisConnection {
-  readonly url: string;
-  /** What was declared or loaded on the present connection; a new one starts over, since Redis may have forgotten it. */
-  readonly declared = new Set<string>();
-  readonly #client: Redis;
-  readonly #emit: Emit;
-  readonly #onLost: (() => void) | undefined;
-  readonly #patienceMs: number;
-  #opening: Promise<void> | undefined;
-  #problem: Error | undefined;
-  /** We hung up; ioredis must not open the next connection before the last one is gone. */
-  #leaving = false;
-  #connected = false;
-  #closed = false;
-
-  constructor(options: ConnectionOptions) {
-    const { timeoutMs, connectTimeoutMs } = options.transport;
-    this.url = options.url;
-    this.#emit = options.emit;
-    this.#onLost = options.onLost;
-    this.#patienceMs = connectTimeoutMs + timeoutMs;
-    this.#client = createClient(options);
-    this.#client.on("error", (error: Error) => {
-      this.#problem = error;
-    });
-    this.#client.on("connect", () => {
-      this.#problem = undefined;
-    });
-    this.#client.on("ready", () => this.#onReady());
-    this.#client.on("close", () => this.#onClose());
-    this.#client.on("end", () => {
-      this.#leaving = false;
-    });
-  }
-
-  /**
-   * Runs commands on the open connection. What ioredis or Redis throws becomes a LovageError that says what to do, and
-   * names the keys where Redis does not.
-   */
-  async run<T>(use: (client: Redis) => Promise<T>, keys: readonly string[] = []): Promise<T> {
-    await this.#open();
-    try {
-      return await use(this.#client);
-    } catch (error) {
-      // A master that was demoted stays connected: only a new connection finds the new one.
-      if (isReply(error) && error.message.startsWith("READONLY")) this.#leave();
-      if (isNoScript(error)) this.declared.clear();
-      throw commandFailure(this.url, error, keys);
-    }
-  }
-
-  /** Waits for the answers to what was sent. Safe twice. */
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    if (this.#isOpen()) await this.#client.quit().catch(() => undefined);
-    this.#client.disconnect();
-  }
-
-  async #open(): Promise<void> {
-    if (this.#closed) throw new LovageError("broker", `the connection to ${this.url} is closed`);
-    if (this.#isOpen()) return;
-    this.#opening ??= this.#connect().finally(() => {
-      this.#opening = undefined;
-    });
-    try {
-      await withDeadline(this.#opening, this.#patienceMs);
-    } catch (error) {
-      throw cannotReach(this.url, this.#problem ?? error);
-    }
-    if (!this.#isOpen()) throw cannotReach(this.url, this.#problem);
-  }
-
-  /** Not the client's own status alone: it is ready before we have looked at what the handshake brought. */
-  #isOpen(): boolean {
-    return this.#connected && this.#client.status === "ready";
-  }
-
-  async #connect(): Promise<void> {
-    if (this.#leaving) await once(this.#client, "end");
-    this.#problem = undefined;
-    await this.#client.connect();
-  }
-
-  #onReady(): void {
-    if (this.#problem !== undefined) {
-      // ioredis goes on when SELECT fails, in database 0: what is meant for another must not go there.
-      this.#leave();
-      return;
-    }
-    this.#connected = true;
-    this.#emit({ type: "broker-connected", url: this.url });
-  }
-
-  #leave(): void {
-    this.#leaving = true;
-    this.#client.disconnect();
-  }
-
-  #onClose(): void {
-    this.declared.clear();
-    if (!this.#connected) return;
-    this.#connected = false;
-    if (this.#closed) return;
-    const reason = this.#problem?.message ?? "the connection was lost";
-    this.#emit({ type: "broker-disconnected", url: this.url, reason });
-    this.#onLost?.();
-  }
+export interface BrokerConnectionOptions {
+  readonly emit: Emit;
+  /** `broker_transport_options`, in Celery's names. */
+  readonly transport: Readonly<Record<string, unknown>>;
 }
 
-function createClient({ address, transport, name, protocol }: ConnectionOptions): Redis {
-  const { sentinels, ...direct } = address;
-  const common = {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    connectTimeout: transport.connectTimeoutMs,
-    socketTimeout: transport.timeoutMs,
-    maxLoadingRetryTime: 500,
-    connectionName: name ?? "lovage",
-    protocol: protocol ?? 3,
-  } satisfies RedisOptions;
-  if (sentinels === undefined) return new Redis({ ...common, ...direct } satisfies RedisOptions);
-  return new Redis({
-    ...common,
-    ...direct,
-    sentinels: [...sentinels],
-    name: transport.masterName ?? "mymaster",
-    sentinelRetryStrategy: () => null,
-    ...(transport.sentinelUsername === undefined ? {} : { sentinelUsername: transport.sentinelUsername }),
-    ...(transport.sentinelPassword === undefined ? {} : { sentinelPassword: transport.sentinelPassword }),
-  } satisfies RedisOptions);
-}
-
-async function withDeadline(promise: Promise<void>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(Object.assign(new Error("no answer in time"), { code: "ETIMEDOUT" })), ms);
+/** @throws LovageError("config") for a URL or options that cannot be read */
+export function describeConnection(url: string, { emit, transport }: BrokerConnectionOptions): BrokerConnection {
+  const shown = maskUrl(url);
+  return Object.freeze({
+    url: shown,
+    address: parseRedisUrl(url, brokerWords),
+    transport: readTransport(transport),
+    words: brokerWords,
+    emit,
+    onOpen: oneVoice(shown, emit),
   });
-  await Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/**
+ * A worker has several connections to its broker, and when Redis goes they all go. Of those that stood together, the first
+ * to come and the first to be lost are told of.
+ */
+function oneVoice(url: string, emit: Emit): () => (reason: string) => void {
+  let standing: symbol | undefined;
+  return () => {
+    if (standing === undefined) {
+      standing = Symbol("standing");
+      emit({ type: "broker-connected", url });
+    }
+    const since = standing;
+    return (reason) => {
+      if (standing !== since) return;
+      standing = undefined;
+      emit({ type: "broker-disconnected", url, reason });
+    };
+  };
 }

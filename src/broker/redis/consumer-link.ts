@@ -2,7 +2,7 @@
 // Redis tracks what the first has read and tells the second when somebody changes it, so nobody has to poll.
 import type { Redis } from "ioredis";
 import { messageOf } from "../../error.ts";
-import { RedisConnection, type ConnectionOptions } from "./connection.ts";
+import { type ConnectionOptions, RedisConnection } from "../../redis/connection.ts";
 import { runScript, type Script } from "./scripts.ts";
 
 export interface LinkOptions {
@@ -33,7 +33,7 @@ export class ConsumerLink {
       if (this.#isHearing) lost();
     };
     this.#asking = new RedisConnection({ ...connection, onLost: lost });
-    this.#hearing = new RedisConnection({ ...connection, protocol: 2, emit: () => undefined, onLost: lostHearing });
+    this.#hearing = new RedisConnection({ ...connection, protocol: 2, onLost: lostHearing });
   }
 
   /** @throws LovageError when Redis cannot be reached */

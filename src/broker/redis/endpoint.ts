@@ -1,13 +1,13 @@
 // What a broker gives to those that keep connections of their own, and what it keeps of them until they close.
 import type { Clock } from "../../clock.ts";
-import type { ConnectionOptions } from "./connection.ts";
+import type { BrokerConnection } from "./connection.ts";
 
 export interface Endpoint {
   close(): Promise<void>;
 }
 
 export interface EndpointContext {
-  readonly connection: ConnectionOptions;
+  readonly connection: BrokerConnection;
   readonly clock: Clock;
   readonly onClosed: (endpoint: Endpoint) => void;
 }

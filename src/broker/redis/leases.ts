@@ -1,11 +1,12 @@
 // Leading over Redis: its clock counts, so hosts with different clocks agree on when a lease is over.
 import type { Redis } from "ioredis";
 import type { Instant } from "../../clock.ts";
+import type { RedisConnection } from "../../redis/connection.ts";
+import { isWrongType } from "../../redis/failure.ts";
 import { type Mark, StaleTermError } from "../broker.ts";
 import { sendInOrder, slices } from "../chunks.ts";
 import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
-import type { RedisConnection } from "./connection.ts";
-import { isWrongType, wrongKind } from "./failure.ts";
+import { wrongKind } from "./failure.ts";
 import {
   acquireScript,
   dropMarksScript,

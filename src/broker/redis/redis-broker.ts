@@ -1,18 +1,17 @@
 // Redis as kombu uses it: lists for queues, sets for bindings, channels for fanouts; and one script for the guarded step.
 import { type Clock, systemClock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
-import type { Emit } from "../../event.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
 import { queueKeys } from "../../protocol/kombu.ts";
+import { RedisConnection } from "../../redis/connection.ts";
 import { type Broker, type Guard, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker.ts";
 import { sendInOrder } from "../chunks.ts";
 import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
 import { checkDeliverable, createRoute } from "../routing.ts";
-import { maskUrl } from "../url.ts";
 import { declareQueues, readBindings } from "./bindings.ts";
 import { sendBulk } from "./bulk.ts";
-import { type ConnectionOptions, RedisConnection } from "./connection.ts";
+import { type BrokerConnection, type BrokerConnectionOptions, describeConnection } from "./connection.ts";
 import { purgeScript } from "./consume-scripts.ts";
 import type { Endpoint, EndpointContext } from "./endpoint.ts";
 import { wrongKind } from "./failure.ts";
@@ -29,13 +28,8 @@ import {
 import { RedisConsumer } from "./redis-consumer.ts";
 import { RedisListener } from "./redis-listener.ts";
 import { callScript, type Misfit, publishScript, readMisfit, runScript, scopeKeys } from "./scripts.ts";
-import { readTransport } from "./transport.ts";
-import { parseRedisUrl } from "./url.ts";
 
-export interface RedisBrokerOptions {
-  readonly emit: Emit;
-  /** `broker_transport_options`, in Celery's names. */
-  readonly transport: Readonly<Record<string, unknown>>;
+export interface RedisBrokerOptions extends BrokerConnectionOptions {
   readonly clock?: Clock;
 }
 
@@ -45,7 +39,7 @@ const chunksInFlight = 4;
 export class RedisBroker implements Broker {
   readonly url: string;
   readonly leases: RedisLeases;
-  readonly #options: ConnectionOptions;
+  readonly #options: BrokerConnection;
   readonly #clock: Clock;
   readonly #connection: RedisConnection;
   /** Consumers and listeners that somebody may not have closed. */
@@ -55,15 +49,13 @@ export class RedisBroker implements Broker {
   readonly #db: number;
 
   constructor(url: string, options: RedisBrokerOptions) {
-    const address = parseRedisUrl(url);
-    const transport = readTransport(options.transport);
-    this.url = maskUrl(url);
-    this.#prefix = transport.prefix;
-    this.#db = address.db;
+    this.#options = describeConnection(url, options);
+    this.url = this.#options.url;
+    this.#prefix = this.#options.transport.prefix;
+    this.#db = this.#options.address.db;
     this.#clock = options.clock ?? systemClock;
-    this.#options = { url: this.url, address, transport, emit: options.emit };
     this.#connection = new RedisConnection(this.#options);
-    this.leases = new RedisLeases(this.#connection, transport.prefix);
+    this.leases = new RedisLeases(this.#connection, this.#prefix);
   }
 
   async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {

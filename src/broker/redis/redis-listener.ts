@@ -3,9 +3,9 @@ import { backoff } from "../../backoff.ts";
 import { messageOf } from "../../error.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
 import { decodeMessage } from "../../protocol/kombu.ts";
+import { RedisConnection } from "../../redis/connection.ts";
 import type { Listener } from "../consumer.ts";
 import { Bell } from "./bell.ts";
-import { RedisConnection } from "./connection.ts";
 import { type EndpointContext, retry } from "./endpoint.ts";
 
 export interface ListenerContext extends EndpointContext {

@@ -8,8 +8,8 @@
 // A script that finds a key of another kind answers {"type", key, kind it is, kind it should be} and has done nothing.
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
+import { isNoScript } from "../../redis/failure.ts";
 import { sendBulk } from "./bulk.ts";
-import { isNoScript } from "./failure.ts";
 
 export interface Script {
   readonly text: string;

@@ -5,7 +5,7 @@ import type { Emit } from "../../event.ts";
 import type { BoundQueue, ConsumeOptions, Consumer } from "../consumer.ts";
 import type { Bell } from "./bell.ts";
 import { Claims, type Row, type Verdict } from "./claims.ts";
-import { BrokerFile } from "./file.ts";
+import { type BrokerFile, openBrokerFile } from "./file.ts";
 import { Hold } from "./hold.ts";
 import { createDelivery, readMessage } from "./message.ts";
 import { Patience } from "./patience.ts";
@@ -62,7 +62,7 @@ export class SqliteConsumer implements Consumer {
     this.#consume = consume;
     this.#prefetch = consume.prefetch;
     this.#patience = new Patience(options);
-    this.#file = new BrokerFile(path, { busyTimeoutMs, durable: false });
+    this.#file = openBrokerFile(path, { busyTimeoutMs, durable: false });
     this.#presence = showPresence(path, id);
     const claims = new Claims(this.#file, { id, label: consume.label, clock, visibilityTimeoutMs });
     this.#hold = new Hold(this.#file, claims);

@@ -1,47 +1,20 @@
-// What SQLite and the file system say about the broker's file, in words that tell the user what to do about it.
-import { userInfo } from "node:os";
-import { dirname } from "node:path";
-import { LovageError, messageOf } from "../../error.ts";
+// The embedded broker's words for what goes wrong with its file.
+import type { LovageError } from "../../error.ts";
+import { fileFailure as failure } from "../../sqlite/failure.ts";
+import type { FileWords } from "../../sqlite/format.ts";
 
+export const brokerWords: FileWords = Object.freeze({
+  code: "broker",
+  file: "broker",
+  url: "broker",
+  purpose: "a broker",
+  kind: "a Lovage broker",
+  example: "broker.db",
+  whenBusy: "it is tried again",
+  whenFull: "nothing was sent twice",
+});
+
+/** What SQLite or the file system said, for people. */
 export function fileFailure(path: string, error: unknown): LovageError {
-  if (error instanceof LovageError) return error;
-  const [reason, hint] = explain(path, codeOf(error), messageOf(error));
-  return new LovageError("broker", `broker file ${path}: ${reason}`, { hint, cause: error });
-}
-
-/** Whether it is only that somebody else writes just now. */
-export function isBusy(error: unknown): boolean {
-  return codeOf(error instanceof LovageError ? error.cause : error).startsWith("SQLITE_BUSY");
-}
-
-function codeOf(error: unknown): string {
-  const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === "string" ? code : "";
-}
-
-function explain(path: string, code: string, text: string): readonly [reason: string, hint?: string] {
-  if (/^SQLITE_(NOTADB|CORRUPT)/.test(code)) {
-    return ["it is damaged, or not a SQLite file", "move it and its -wal and -shm files away; a new one is created"];
-  }
-  if (/^(SQLITE_(READONLY|PERM|CANTOPEN)|EACCES|EPERM|EROFS)/.test(code)) {
-    return [`user ${userName()} may not write it or its folder`, `give that user write access to ${dirname(path)}`];
-  }
-  if (code.startsWith("SQLITE_BUSY")) {
-    return [
-      "another process holds it locked",
-      "close whatever has it open, such as a sqlite3 shell; it is tried again",
-    ];
-  }
-  if (code === "SQLITE_FULL" || code === "ENOSPC") return ["the disk is full", "make room; nothing was sent twice"];
-  if (code === "ENOTDIR" || code === "EEXIST") return [`part of ${dirname(path)} is a file, not a folder`];
-  if (code === "EISDIR") return ["it is a folder", "name a file in it"];
-  return [text];
-}
-
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? "this");
-  }
+  return failure(brokerWords, path, error);
 }

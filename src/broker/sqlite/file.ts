@@ -1,129 +1,17 @@
-// The broker's file, shared by several processes of one host: short immediate transactions, all of them whole or not at all.
-import { mkdirSync, statSync } from "node:fs";
-import { dirname } from "node:path";
-import Database from "better-sqlite3";
-import { fileFailure } from "./failure.ts";
-import { isPrepared, prepareSchema } from "./schema.ts";
+// The broker's file: what is reported as sent must outlast a power cut, as a server's promise would.
+import { type FileOptions, SqliteFile } from "../../sqlite/file.ts";
+import { brokerFormat } from "./schema.ts";
 
-export interface FileOptions {
-  /** For how long to wait for another writer. The wait holds up this whole process. */
-  readonly busyTimeoutMs: number;
-  /** What is committed outlasts a power cut, not only a crash. It costs a write to the disk each time. */
-  readonly durable: boolean;
-}
+export type BrokerFile = SqliteFile;
 
-// What is reported as sent must outlast a power cut, as a server's promise would. Transactions take milliseconds.
-const forPublishing: FileOptions = { busyTimeoutMs: 2000, durable: true };
+// Transactions take milliseconds.
+const forPublishing = { busyTimeoutMs: 2000, durable: true };
 
-export class BrokerFile {
-  readonly path: string;
-  readonly #options: FileOptions;
-  #generation = 0;
-  #database: Database.Database;
-  #identity: string;
-  #closed = false;
-  readonly #statements = new Map<string, Database.Statement>();
-
-  /** Opens the file, and creates it and its folder where they are missing. */
-  constructor(path: string, options: FileOptions = forPublishing) {
-    this.path = path;
-    this.#options = options;
-    this.#database = open(path, options);
-    this.#identity = identify(path);
-  }
-
-  /** Counts on when the file was removed or replaced: what was known of the old one is not true of the new. */
-  get generation(): number {
-    return this.#generation;
-  }
-
-  /** Changes with every commit of another connection. */
-  get version(): string {
-    return this.#guarded(() => `${this.#generation}:${String(this.statement("PRAGMA data_version").pluck().get())}`);
-  }
-
-  /** Runs `work` as one transaction that nobody else writes in. */
-  transaction<T>(work: () => T): T {
-    return this.#guarded(() => this.#database.transaction(work).immediate());
-  }
-
-  /** The same for what nobody would miss after a power cut. */
-  looseTransaction<T>(work: () => T): T {
-    return this.#guarded(() => {
-      this.#database.pragma("synchronous = NORMAL");
-      try {
-        return this.#database.transaction(work).immediate();
-      } finally {
-        this.#database.pragma(synchronous(this.#options));
-      }
-    });
-  }
-
-  /** Reads, on what was last committed. */
-  read<T>(work: () => T): T {
-    return this.#guarded(work);
-  }
-
-  /** A prepared statement; prepared once. */
-  statement(sql: string): Database.Statement {
-    let statement = this.#statements.get(sql);
-    if (statement === undefined) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
-  }
-
-  close(): void {
-    this.#closed = true;
-    this.#statements.clear();
-    this.#database.close();
-  }
-
-  #guarded<T>(work: () => T): T {
-    try {
-      this.#followFile();
-      return work();
-    } catch (error) {
-      throw fileFailure(this.path, error);
-    }
-  }
-
-  /** When somebody removes or replaces the file, we must not go on in the one that nobody else can see. */
-  #followFile(): void {
-    if (this.#closed || identify(this.path) === this.#identity) return;
-    this.#statements.clear();
-    this.#database.close();
-    this.#database = open(this.path, this.#options);
-    this.#generation += 1;
-    this.#identity = identify(this.path);
-  }
-}
-
-function open(path: string, options: FileOptions): Database.Database {
-  let database: Database.Database | undefined;
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-      throw Object.assign(new Error("is a folder"), { code: "EISDIR" });
-    }
-    const opened = new Database(path, { timeout: options.busyTimeoutMs });
-    database = opened;
-    opened.pragma("journal_mode = WAL");
-    opened.pragma(synchronous(options));
-    if (!isPrepared(opened)) opened.transaction(() => prepareSchema(opened, path)).immediate();
-    return opened;
-  } catch (error) {
-    database?.close();
-    throw fileFailure(path, error);
-  }
-}
-
-function synchronous({ durable }: FileOptions): string {
-  return `synchronous = ${durable ? "FULL" : "NORMAL"}`;
-}
-
-function identify(path: string): string {
-  const stat = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stat === undefined ? "" : `${stat.dev}:${stat.ino}`;
+/**
+ * Opens the file, and creates it and its folder where they are missing.
+ *
+ * @throws LovageError("broker") when it cannot be opened, or is something else
+ */
+export function openBrokerFile(path: string, options: Omit<FileOptions, "format"> = forPublishing): BrokerFile {
+  return new SqliteFile(path, { ...options, format: brokerFormat });
 }

@@ -3,7 +3,7 @@ import { backoff } from "../../backoff.ts";
 import type { Clock, Instant } from "../../clock.ts";
 import { messageOf } from "../../error.ts";
 import type { Emit } from "../../event.ts";
-import { isBusy } from "./failure.ts";
+import { isBusy } from "../../sqlite/failure.ts";
 
 const pauses = { firstMs: 5, mostMs: 1000 };
 // Another's transaction is no news; one that does not end is.

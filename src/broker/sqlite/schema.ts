@@ -1,10 +1,6 @@
-// The tables of the embedded broker. Whoever opens the file first makes them; a file from a newer Lovage is left alone.
-import type { Database } from "better-sqlite3";
-import { LovageError } from "../../error.ts";
-
-// "LvBr": tells our file from any other SQLite file somebody may point us at.
-const applicationId = 0x4c764272;
-const version = 2;
+// The tables of the embedded broker, which whoever opens the file first makes.
+import type { FileFormat } from "../../sqlite/format.ts";
+import { brokerWords } from "./failure.ts";
 
 // A message is ready while nobody has claimed it. Whoever consumes claims the first ready ones of a queue, by priority
 // and age, in one UPDATE ... RETURNING; it deletes it to acknowledge, and the claims of a consumer that is dead, or that
@@ -72,38 +68,10 @@ const fromVersion1 = `
   ${consuming}
 `;
 
-/** Whether there is nothing to do: the usual case, in which nobody need be waited for. */
-export function isPrepared(database: Database): boolean {
-  return pragma(database, "application_id") === applicationId && pragma(database, "user_version") === version;
-}
-
-/** Makes the tables if the file is new, and brings an older file up to date. Call it inside a transaction: several processes may open one new file. */
-export function prepareSchema(database: Database, path: string): void {
-  const found = pragma(database, "user_version");
-  const owner = pragma(database, "application_id");
-  const isEmpty = database.prepare("SELECT count(*) FROM sqlite_schema").pluck().get() === 0;
-  if (isEmpty && found === 0 && owner === 0) {
-    database.exec(tables);
-    database.pragma(`application_id = ${applicationId}`);
-    database.pragma(`user_version = ${version}`);
-    return;
-  }
-  if (owner !== applicationId) {
-    const hint = "name a file of its own for the broker; it is created when it is missing";
-    throw new LovageError("broker", `${path} is a SQLite file, but not a Lovage broker`, { hint });
-  }
-  if (found > version) {
-    const hint = "upgrade Lovage here, or name another file";
-    throw new LovageError("broker", `${path} was written by a newer Lovage (format ${found}, known is ${version})`, {
-      hint,
-    });
-  }
-  if (found === 1) {
-    database.exec(fromVersion1);
-    database.pragma(`user_version = ${version}`);
-  }
-}
-
-function pragma(database: Database, name: string): number {
-  return Number(database.pragma(name, { simple: true }));
-}
+export const brokerFormat: FileFormat = Object.freeze({
+  words: brokerWords,
+  // "LvBr"
+  applicationId: 0x4c764272,
+  tables,
+  migrations: [fromVersion1],
+});

@@ -6,6 +6,7 @@ import { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
 import type { Destination, Envelope } from "../../protocol/envelope.ts";
 import { type Binding, encodeMessage } from "../../protocol/kombu.ts";
+import { parseSqliteUrl } from "../../sqlite/url.ts";
 import type { Broker, Guard, PublishOutcome } from "../broker.ts";
 import { slices } from "../chunks.ts";
 import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
@@ -13,12 +14,12 @@ import { checkGuard } from "../guard.ts";
 import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges, type Route } from "../routing.ts";
 import { Bell } from "./bell.ts";
 import { SqliteConsumer } from "./consumer.ts";
-import { BrokerFile } from "./file.ts";
+import { brokerWords } from "./failure.ts";
+import { type BrokerFile, openBrokerFile } from "./file.ts";
 import { SqliteLeases } from "./leases.ts";
 import { listen, Notices } from "./notices.ts";
 import { Patience } from "./patience.ts";
 import { readTransport, type SqliteTransport } from "./transport.ts";
-import { parseSqliteUrl } from "./url.ts";
 
 export interface SqliteBrokerOptions {
   readonly clock: Clock;
@@ -51,7 +52,7 @@ export class SqliteBroker implements Broker {
     this.#patience = new Patience({ url, clock, emit });
     this.#options = options;
     this.#transport = readTransport(options.transport ?? {});
-    this.#file = new BrokerFile(parseSqliteUrl(url));
+    this.#file = openBrokerFile(parseSqliteUrl(url, brokerWords));
     this.#bell = new Bell(this.#file, clock);
     this.#notices = new Notices(this.#file, clock);
     this.leases = new SqliteLeases(this.#file, clock);

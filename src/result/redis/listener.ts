@@ -4,7 +4,7 @@ import { backoff } from "../../backoff.ts";
 import type { Clock } from "../../clock.ts";
 import { type ConnectionOptions, ResultConnection } from "./connection.ts";
 
-export interface ListenerOptions extends Omit<ConnectionOptions, "onLost" | "listensOnly"> {
+export interface ListenerOptions extends Omit<ConnectionOptions, "onLost"> {
   readonly clock: Clock;
   readonly onMessage: (channel: string, text: string) => void;
   /** Called when channels are listened to from now on: what came before must be looked up. Tried again if it fails. */
@@ -25,8 +25,7 @@ export class ResultListener {
 
   constructor(options: ListenerOptions) {
     this.#options = options;
-    this.#connection = new ResultConnection({ ...options, listensOnly: true, onLost: () => this.#onLost() });
-    this.#connection.client.on("message", options.onMessage);
+    this.#connection = new ResultConnection({ ...options, onLost: () => this.#onLost() });
   }
 
   want(channel: string): void {

@@ -1,16 +1,8 @@
 // Limits of tasks, changed while the worker runs: how often, and how long.
 import { messageOf } from "../../error.ts";
-import {
-  type Arguments,
-  type Commands,
-  control,
-  ok,
-  optionalNumber,
-  type Panel,
-  pythonError,
-  refused,
-  textArgument,
-} from "./panel.ts";
+import { ok, pythonError, refused } from "./answer.ts";
+import { type Arguments, optionalNumber, textArgument } from "./arguments.ts";
+import { type Commands, control, type Panel } from "./panel.ts";
 
 export const limitCommands: Commands = Object.freeze({
   rate_limit: control(setRateLimit),

@@ -1,16 +1,8 @@
 // The pool: larger, smaller, anew, and how far it may scale by itself.
 import { LovageError } from "../../error.ts";
-import {
-  type Arguments,
-  begin,
-  type Commands,
-  control,
-  ok,
-  optionalCount,
-  type Panel,
-  pythonError,
-  refused,
-} from "./panel.ts";
+import { ok, pythonError, refused } from "./answer.ts";
+import { type Arguments, optionalCount } from "./arguments.ts";
+import { begin, type Commands, control, type Panel } from "./panel.ts";
 
 export const poolCommands: Commands = Object.freeze({
   pool_grow: control((panel, args) => resize(panel, "pool_grow", optionalCount(args, "n") ?? 1)),

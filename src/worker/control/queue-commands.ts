@@ -3,16 +3,9 @@ import { createQueues } from "../../app/queues.ts";
 import type { BoundQueue } from "../../broker/consumer.ts";
 import type { ExchangeType } from "../../protocol/envelope.ts";
 import { LovageError } from "../../error.ts";
-import {
-  type Arguments,
-  type Commands,
-  control,
-  inspect,
-  ok,
-  optionalText,
-  type Panel,
-  textArgument,
-} from "./panel.ts";
+import { ok } from "./answer.ts";
+import { type Arguments, optionalText, textArgument } from "./arguments.ts";
+import { type Commands, control, inspect, type Panel } from "./panel.ts";
 
 export const queueCommands: Commands = Object.freeze({
   active_queues: inspect(({ steering }) => steering.queues.map(describeQueue)),

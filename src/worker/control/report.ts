@@ -1,8 +1,8 @@
 // What belongs into a bug report: versions, machine and settings, nothing secret.
 import { arch, release, type } from "node:os";
 import type { App } from "../../app/app.ts";
-import { schemeOf } from "../../broker/url.ts";
 import { pythonRepr } from "../../protocol/repr.ts";
+import { schemeOf } from "../../redis/url.ts";
 import { software } from "../heartbeat.ts";
 import { shownSettings } from "./shown-settings.ts";
 

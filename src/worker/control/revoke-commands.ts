@@ -1,16 +1,9 @@
 // Taking tasks back: not to be started any more, and with `terminate` ended while they run.
 import { constants } from "node:os";
 import { LovageError } from "../../error.ts";
-import {
-  type Arguments,
-  type Commands,
-  control,
-  ok,
-  optionalText,
-  type Panel,
-  refused,
-  textsArgument,
-} from "./panel.ts";
+import { ok, refused } from "./answer.ts";
+import { type Arguments, optionalText, textsArgument } from "./arguments.ts";
+import { type Commands, control, type Panel } from "./panel.ts";
 
 export const revokeCommands: Commands = Object.freeze({
   revoke: control((panel, args) => revoke(panel, args, args["terminate"] === true)),

@@ -1,8 +1,8 @@
 // Settings as they may leave the worker: in Celery's names, as plain data, with what is secret covered as Celery covers it.
 import type { App } from "../../app/app.ts";
-import { maskUrl } from "../../broker/url.ts";
 import { snakeCase } from "../../config/settings.ts";
 import { isPlain, wireForm } from "../../protocol/json-writer.ts";
+import { maskUrl } from "../../redis/url.ts";
 
 const secretNames = /api|token|key|secret|pass|profanities_list|signature|database/i;
 const cover = "********";
@@ -27,7 +27,7 @@ function shownValue(name: string, value: unknown, level: number): unknown {
 }
 
 function shownAtom(value: unknown): unknown {
-  if (typeof value === "string") return value.includes("://") ? value.split(";").map(maskUrl).join(";") : value;
+  if (typeof value === "string") return value.includes("://") ? maskUrl(value) : value;
   if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
   if (typeof value === "function") return `<function ${value.name || "without a name"}>`;
   return typeof value === "boolean" ? value : `<${typeof value}>`;

@@ -1,6 +1,6 @@
 // `celery inspect stats`: what the worker has done, and what it runs on.
-import { schemeOf } from "../../broker/url.ts";
 import type { App } from "../../app/app.ts";
+import { schemeOf } from "../../redis/url.ts";
 import type { Panel } from "./panel.ts";
 
 /** With Celery's keys, also where they mean little here: monitors look into them. */

@@ -6,7 +6,8 @@ import { isoFormat } from "../../protocol/iso-time.ts";
 import { pythonRepr } from "../../protocol/repr.ts";
 import type { Request } from "../request.ts";
 import type { Steering } from "../steering.ts";
-import { type Commands, inspect, textsArgument } from "./panel.ts";
+import { textsArgument } from "./arguments.ts";
+import { type Commands, inspect } from "./panel.ts";
 import { requestInfo } from "./request-info.ts";
 
 /** The priority that Celery's timer gives to every waiting task. */

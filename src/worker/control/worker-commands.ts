@@ -1,16 +1,8 @@
 // Commands about the worker itself: is it there, how is it, what does it tell monitors, and the end.
 import { heartbeatFields } from "../heartbeat.ts";
-import {
-  type Arguments,
-  type Commands,
-  control,
-  inspect,
-  ok,
-  optionalText,
-  type Panel,
-  refused,
-  textsArgument,
-} from "./panel.ts";
+import { ok, refused } from "./answer.ts";
+import { type Arguments, optionalText, textsArgument } from "./arguments.ts";
+import { type Commands, control, inspect, type Panel } from "./panel.ts";
 import { bugReport } from "./report.ts";
 import { shownSettings } from "./shown-settings.ts";
 import { workerStats } from "./stats.ts";

@@ -15,9 +15,9 @@ describe("a pool in the worker's own process", () => {
     let tellLate = (): void => {};
     await using stage = new PoolStage("async", {
       clock,
-      run: (job, { signal, onStart, onState }) =>
+      run: (job, { onStop, onStart, onState }) =>
         new Promise((resolve) => {
-          signal.addEventListener("abort", () => heard.push((signal.reason as Error).name));
+          onStop?.((reason) => heard.push(reason.name));
           onStart(1, clock.now());
           tellLate = () => {
             onState("LATE", "null");

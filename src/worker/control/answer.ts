@@ -1,0 +1,15 @@
+// What a remote-control command may answer besides its data: Celery's `{"ok": ...}` and `{"error": "..."}`.
+import { pythonRepr } from "../../protocol/repr.ts";
+
+export function ok(value: string): { readonly ok: string } {
+  return { ok: value };
+}
+
+export function refused(reason: string): { readonly error: string } {
+  return { error: reason };
+}
+
+/** As Python writes an error: `ValueError('Autoscale not enabled')`. Scripts around `celery control` look for such texts. */
+export function pythonError(kind: string, message: string): string {
+  return `${kind}(${pythonRepr(message)})`;
+}

@@ -10,6 +10,7 @@ import type { TaskOptions } from "../protocol/task-options.ts";
 import { camelOptions } from "./options.ts";
 import { sentEvent } from "./sent-event.ts";
 import { publishWithRetry } from "./publish.ts";
+import { transportOptionsOf } from "./transport.ts";
 import { type PublishPayload, signals } from "./worker-signals.ts";
 
 export class Client {
@@ -47,7 +48,10 @@ export class Client {
 
   async #open(): Promise<Broker> {
     const url = this.#configuration.get("brokerWriteUrl") ?? this.#configuration.get("brokerUrl");
-    const transportOptions = this.#configuration.get("brokerTransportOptions");
+    const transportOptions = transportOptionsOf({
+      brokerTransportOptions: this.#configuration.get("brokerTransportOptions"),
+      brokerUseSsl: this.#configuration.get("brokerUseSsl"),
+    });
     try {
       return await openBroker(url, { transportOptions });
     } catch (error) {

@@ -1,4 +1,5 @@
 // `lovage purge`: throws away what waits in queues, after asking.
+import { transportOptionsOf } from "../app/transport.ts";
 import { createInterface } from "node:readline/promises";
 import type { Broker } from "../broker/broker.ts";
 import { openBroker } from "../broker/open.ts";
@@ -21,7 +22,7 @@ export async function purgeCommand(options: PurgeOptions): Promise<number> {
     process.stdout.write("nothing was purged\n");
     return 1;
   }
-  const broker = await openBroker(consumeUrl(opened), { transportOptions: opened.app.conf.brokerTransportOptions });
+  const broker = await openBroker(consumeUrl(opened), { transportOptions: transportOptionsOf(opened.app.conf) });
   try {
     const rows: (readonly string[])[] = [];
     let total = 0;

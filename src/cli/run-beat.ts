@@ -1,4 +1,5 @@
 // `beat`: opens everything, runs until a signal, takes over edited files, and closes everything in order.
+import { transportOptionsOf } from "../app/transport.ts";
 import { rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { signals } from "../app/worker-signals.ts";
@@ -108,7 +109,7 @@ async function assemble(
     const log = `${options.logfile ?? "stderr"} at ${options.loglevel.toUpperCase()}`;
     process.stdout.write(banner({ project, record: store.location, log, maxIntervalMs, now: systemClock.now() }));
   }
-  const broker = await openBroker(publishUrl(project), { ...tools, transportOptions: app.conf.brokerTransportOptions });
+  const broker = await openBroker(publishUrl(project), { ...tools, transportOptions: transportOptionsOf(app.conf) });
   const createEnvelope = createBeatEnvelope(app, scope);
   const label = `${hostname()}:${process.pid}`;
   const beat = new Beat({ ...tools, scope, entries, broker, store, createEnvelope, label, maxIntervalMs });

@@ -1,4 +1,5 @@
 // Puts a worker together: the pool, the connections, what monitors hear, and beat where it runs along.
+import { transportOptionsOf } from "../app/transport.ts";
 import type { Broker } from "../broker/broker.ts";
 import { openBroker } from "../broker/open.ts";
 import { systemClock } from "../clock.ts";
@@ -45,7 +46,7 @@ export async function assembleWorker(plan: WorkerPlan, { emit, onShutdown }: Sur
   const clock = systemClock;
   const backend: ResultBackend | null = await app.backend();
   const revoked = await openRevoked(plan.stateFile, clock, { emit, ...revokedLimits(process.env) });
-  const broker = await openBroker(consumeUrl(plan), { emit, clock, transportOptions: conf.brokerTransportOptions });
+  const broker = await openBroker(consumeUrl(plan), { emit, clock, transportOptions: transportOptionsOf(conf) });
   const lamport = new LamportClock();
   const { eventExchange: exchange, workerSendTaskEvents: enabled } = conf;
   const events = new EventDispatcher({ broker, clock, lamport, hostname: node, exchange, enabled });

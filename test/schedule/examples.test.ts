@@ -1,10 +1,16 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { isApp } from "lovage";
+import { Command } from "commander";
+import { isApp, signals } from "lovage";
 import { DateTime } from "luxon";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { beatCommand } from "../../src/cli/beat.ts";
+import { lovageCommand } from "../../src/cli/main.ts";
+import { addCommonOptions } from "../../src/cli/options.ts";
+import { controlMethods, inspectMethods } from "../../src/cli/remote-methods.ts";
+import { celeryOnly } from "../../src/config/celery-only.ts";
+import { defaultOf, type SettingName, settingNames } from "../../src/config/settings.ts";
 import { linesOf } from "../../src/log-line.ts";
 import { crontab } from "../../src/schedule/crontab.ts";
 import type { DstPolicy } from "../../src/schedule/dst.ts";
@@ -106,16 +112,69 @@ describe("links in the documentation", () => {
 });
 
 describe("docs/commands.md", () => {
-  const text = readFileSync(join(root, "docs/commands.md"), "utf8");
+  const page = readPage("docs/commands.md");
+  const common = longNames(addCommonOptions(new Command()));
+  const commands = lovageCommand().commands.map((command) => [command.name(), command] as const);
+  const beats = beatCommand().commands.map((command) => [`beat ${command.name()}`, command] as const);
 
-  it.each(["beat", "next"])("has all options of %s, and no others", (name) => {
-    const beat = beatCommand();
-    const command = beat.commands.find((child) => child.name() === name) ?? beat;
-    const section = text.slice(text.indexOf(`\n## ${beat === command ? "beat" : `beat ${name}`}\n`) + 1);
-    const rows = section.slice(0, section.indexOf("\n## ")).match(/^\| `-.*?\|/gm) ?? [];
-    const documented = rows.flatMap((row) => row.match(/--[\w-]+/g) ?? []);
-    const options = command.options.flatMap(({ long }) => long ?? []);
-    expect(documented.sort()).toEqual([...options, ...(beat === command ? ["--help"] : [])].sort());
+  it("has the options of every command, and no others", () => {
+    expect(documentedOptions("Options of every command")).toEqual([...common, "--help"].sort());
+  });
+
+  it.each([...commands, ...beats])("has all options of %s, and no others", (name, command) => {
+    const own = longNames(command).filter((option) => !common.includes(option));
+    expect(documentedOptions(name)).toEqual(own.sort());
+  });
+
+  function documentedOptions(name: string): readonly string[] {
+    const title = new RegExp(`^## (?:.*, )?(?:lovage )?${name}(?:,.*)?$`, "m");
+    const rows = sectionOf(page, title).match(/^\| `-.*?\|/gm) ?? [];
+    return rows.flatMap((row) => row.match(/--[\w-]+/g) ?? []).sort();
+  }
+});
+
+describe("docs/monitoring.md", () => {
+  it.each([
+    ["inspect", inspectMethods],
+    ["control", controlMethods],
+  ])("has all that lovage %s can do, and nothing else", (name, methods) => {
+    const rows = rowsOf(sectionOf(readPage("docs/monitoring.md"), new RegExp(`^## ${name}$`, "m")));
+    const named = rows.flatMap(([first = ""]) => codesIn(first).map((code) => code.replace(/ .*/, "")));
+    expect(named.sort()).toEqual(Object.keys(methods).sort());
+  });
+});
+
+describe("docs/tasks.md", () => {
+  it("has all signals, and no others", () => {
+    const rows = rowsOf(sectionOf(readPage("docs/tasks.md"), /^## Signals$/m));
+    expect(rows.flatMap(([first = ""]) => codesIn(first)).sort()).toEqual(Object.keys(signals).sort());
+  });
+});
+
+describe("docs/settings.md", () => {
+  const [ours = "", celerys = ""] = readPage("docs/settings.md").split("## Celery's alone");
+  const rows = rowsOf(ours).filter(([first = ""]) => first.startsWith("`"));
+
+  it("has all settings, once", () => {
+    expect(rows.flatMap(([first = ""]) => codesIn(first)).sort()).toEqual([...settingNames].sort());
+  });
+
+  it("has their defaults", () => {
+    for (const [first = "", second = ""] of rows) {
+      const written = second.match(/^none|`[^`]*`/g) ?? [];
+      for (const [index, name] of codesIn(first).entries()) {
+        const text = written[index] ?? written[0];
+        const shown = text === undefined || text === "none" ? null : (JSON.parse(text.slice(1, -1)) as unknown);
+        if (text !== undefined) expect([name, defaultOf(name as SettingName)]).toEqual([name, shown]);
+      }
+    }
+  });
+
+  it("has all of Celery's that mean nothing here, and no others", () => {
+    const globs = rowsOf(celerys).flatMap(([first = ""]) => codesIn(first));
+    const fits = (name: string, glob: string): boolean => new RegExp(`^${glob.replace("*", ".*")}$`).test(name);
+    expect([...celeryOnly.keys()].filter((name) => !globs.some((glob) => fits(name, glob)))).toEqual([]);
+    expect(globs.filter((glob) => ![...celeryOnly.keys()].some((name) => fits(name, glob)))).toEqual([]);
   });
 });
 
@@ -165,6 +224,30 @@ describe("docs/dst.md", () => {
     }
   });
 });
+
+function readPage(page: string): string {
+  return readFileSync(join(root, page), "utf8");
+}
+
+/** From its title to the next of the same level. */
+function sectionOf(page: string, title: RegExp): string {
+  const [, rest = ""] = page.split(title, 2);
+  return rest.split("\n## ", 1)[0] ?? "";
+}
+
+/** The rows of tables, but for their heads, as cells. */
+function rowsOf(section: string): readonly (readonly string[])[] {
+  const lines = section.split("\n").filter((line) => line.startsWith("| `"));
+  return lines.map((line) => line.split("|").map((cell) => cell.trim())).map((cells) => cells.slice(1, -1));
+}
+
+function codesIn(cell: string): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, code = ""]) => code);
+}
+
+function longNames(command: Command): readonly string[] {
+  return command.options.flatMap(({ long, hidden }) => (hidden ? [] : (long ?? [])));
+}
 
 /** As GitHub makes them of headings. */
 function anchorsOf(page: string): readonly string[] {

@@ -12,6 +12,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Timers take no more; a longer wait is made of several. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -21,12 +24,18 @@ export const systemClock: Clock = Object.freeze({
         resolve();
         return;
       }
+      const until = performance.now() + ms;
+      let timer: NodeJS.Timeout;
       const finish = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", finish);
         resolve();
       };
-      const timer = setTimeout(finish, ms);
+      const wait = (leftMs: number): void => {
+        const next = leftMs > longestTimerMs ? () => wait(until - performance.now()) : finish;
+        timer = setTimeout(next, Math.min(leftMs, longestTimerMs));
+      };
+      wait(ms);
       signal?.addEventListener("abort", finish, { once: true });
     }),
 });

@@ -63,6 +63,12 @@ export type WorkerEvent =
       readonly reason: string;
       readonly running: number;
     }
+  | {
+      readonly type: "worker-waiting";
+      readonly running: number;
+      /** Tasks that have run, and whose outcome the broker or the backend has not taken yet. */
+      readonly unsettled: number;
+    }
   | { readonly type: "worker-stopped"; readonly unfinished: number }
   | { readonly type: "task-received"; readonly task: string; readonly id: string; readonly etaAt: Instant | null }
   | {

@@ -9,15 +9,29 @@ export {
 } from "./app/async-result.ts";
 export { TimeoutError } from "./app/await-result.ts";
 export type { AppOptions, AppSettingsInput, BeatSchedule, Conf } from "./app/conf.ts";
-export { type AddressOptions, Control, type ControlOptions, type Replies } from "./app/control.ts";
+export {
+  type AddressOptions,
+  Control,
+  type ControlOptions,
+  type Replies,
+  type RevokeOptions as ControlRevokeOptions,
+} from "./app/control.ts";
 export { currentTask } from "./app/current.ts";
 export { type FindOptions, findApp, type FoundApp } from "./app/find.ts";
+export {
+  type ByNode,
+  Inspect,
+  type InspectOptions,
+  type Ping,
+  type ScheduledTask,
+  type TaskInfo,
+} from "./app/inspect.ts";
 export { isApp } from "./app/is-app.ts";
 export type { PeriodicOptions, PeriodicTask, ScheduleInput, TaskReference } from "./app/periodic.ts";
 export type { Route, RouteFunction, RouteMap, RoutePair, TaskRoutes } from "./app/routes.ts";
 export type { Signal, SignalHandler } from "./app/signals.ts";
 export type { Dependency, GetOptions, ResultNode } from "./app/result-node.ts";
-export { ResultSet } from "./app/result-set.ts";
+export { ResultSet, type ResultSetParts, type SetMember } from "./app/result-set.ts";
 export type { LastArguments, ResultOf, Task } from "./app/task.ts";
 export type { RetryOptions, TaskContext } from "./app/task-context.ts";
 export type {
@@ -45,7 +59,20 @@ export {
   WorkerLostError,
 } from "./app/task-errors.ts";
 export type { TaskDelivery, TaskRequest } from "./app/task-request.ts";
-export { type ConnectOptions, type SignalPayloads, signals, type TaskSignal } from "./app/worker-signals.ts";
+export {
+  type ConnectOptions,
+  type MessageRequest,
+  type PublishPayload,
+  type RevokedPayload,
+  type SignalName,
+  type SignalPayloads,
+  type Signals,
+  signals,
+  type TaskPayload,
+  type TaskSignal,
+  type UnknownPayload,
+  type WorkerPayload,
+} from "./app/worker-signals.ts";
 export {
   type Broker,
   type Guard,
@@ -70,14 +97,15 @@ export type { QueueDefinition, RetryPolicy } from "./config/section/task.ts";
 export type { SettingName, Settings, SettingsInput } from "./config/settings.ts";
 export { ConfigError, type ErrorCode, type ErrorDetails, LovageError, type Problem } from "./error.ts";
 export type { Emit, LovageEvent, Occasion } from "./event.ts";
+export type { Embed } from "./protocol/body.ts";
 export type { Destination, Envelope, EnvelopeProperties, ExchangeType } from "./protocol/envelope.ts";
 export { Signature, signature, type SignatureParts, type SignatureSettings } from "./protocol/signature.ts";
 export type { TaskCall } from "./protocol/task.ts";
 export { RemoteError } from "./protocol/exception.ts";
 export type { TaskOptions } from "./protocol/task-options.ts";
-export type { ExceptionJson, ResultMeta, ResultRecord, ResultTuple } from "./protocol/result-meta.ts";
+export type { ExceptionJson, ExtendedMeta, ResultMeta, ResultRecord, ResultTuple } from "./protocol/result-meta.ts";
 export { openResultBackend, type OpenResultOptions } from "./result/open.ts";
-export type { ResultBackend, WaitOptions } from "./result/result.ts";
+export { type ResultBackend, ResultRefusedError, type WaitOptions } from "./result/result.ts";
 export { clocked } from "./schedule/clocked.ts";
 export { crontab } from "./schedule/crontab.ts";
 export type { DstPolicy, ExplicitDstPolicy, GapPolicy, OverlapPolicy } from "./schedule/dst.ts";

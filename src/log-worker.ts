@@ -13,6 +13,17 @@ export const WORKER_WORDINGS: { readonly [Type in WorkerEvent["type"]]: Wording<
       return `worker: Warm shutdown (${reason}): ${wait}; a second signal ends at once`;
     },
   },
+  "worker-waiting": {
+    level: "warn",
+    text: ({ running, unsettled }) => {
+      const waits = [
+        ...(running > 0 ? [count(running, "running task")] : []),
+        ...(unsettled > 0 ? [`the outcomes of ${count(unsettled, "task")}, which broker or backend must take`] : []),
+      ];
+      const what = waits.length === 0 ? "results to be stored" : waits.join(" and for ");
+      return `worker: still stopping: waiting for ${what}; a second signal gives that up`;
+    },
+  },
   "worker-stopped": {
     level: ({ unfinished }) => (unfinished > 0 ? "warn" : "info"),
     text: ({ unfinished }) => `worker: stopped${unfinished > 0 ? `; ${count(unfinished, "task")} not finished` : ""}`,

@@ -25,6 +25,18 @@ const samples: { readonly [Type in WorkerEvent["type"]]: Sample<EventOf<Type>> }
       ["WARNING worker: Cold shutdown (SIGINT): 1 running task ended by force"],
     ],
   ],
+  "worker-waiting": [
+    [
+      { type: "worker-waiting", running: 1, unsettled: 2 },
+      [
+        "WARNING worker: still stopping: waiting for 1 running task and for the outcomes of 2 tasks, which broker or backend must take; a second signal gives that up",
+      ],
+    ],
+    [
+      { type: "worker-waiting", running: 0, unsettled: 0 },
+      ["WARNING worker: still stopping: waiting for results to be stored; a second signal gives that up"],
+    ],
+  ],
   "worker-stopped": [
     [{ type: "worker-stopped", unfinished: 0 }, ["INFO worker: stopped"]],
     [{ type: "worker-stopped", unfinished: 3 }, ["WARNING worker: stopped; 3 tasks not finished"]],

@@ -6,7 +6,7 @@ import type { App } from "./app.ts";
 import { bindArguments } from "./arguments.ts";
 import { runAs } from "./current.ts";
 import { reportEnd, reportStart } from "./run-report.ts";
-import { runToEnd } from "./run-to-end.ts";
+import { type OnStop, runToEnd } from "./run-to-end.ts";
 import { LiveContext } from "./task-context.ts";
 import type { Retry } from "./task-errors.ts";
 import { customHeaders, type TaskRequest } from "./task-request.ts";
@@ -19,8 +19,7 @@ export interface Execution {
   readonly request: TaskRequest;
   /** Null: none. */
   readonly softTimeLimitMs: number | null;
-  /** Aborted when somebody wants the task ended. */
-  readonly signal?: AbortSignal | undefined;
+  readonly onStop?: OnStop | undefined;
   readonly clock: Clock;
   readonly timezone: string;
   /** The function is about to be called. */
@@ -41,15 +40,17 @@ export interface Ending {
 
 /** Runs the task once. Never rejects. */
 export async function execute(execution: Execution): Promise<Ending> {
-  const { task, clock, signal, softTimeLimitMs } = execution;
+  const { task, clock, onStop, softTimeLimitMs } = execution;
   const context = new LiveContext(execution);
   const children: ResultTuple[] = [];
   const run = { task, context };
   return runAs({ context, children }, async () => {
-    await reportStart(run);
-    const [startedAt, startedMs] = [clock.now(), clock.monotonic()];
+    // Before what listens to the start: the time limits hold for it, too.
+    const startedAt = clock.now();
     execution.onStart(startedAt);
-    const settled = await runToEnd(() => callFunction(task, context), { context, clock, signal, softTimeLimitMs });
+    await reportStart(run);
+    const startedMs = clock.monotonic();
+    const settled = await runToEnd(() => callFunction(task, context), { context, clock, onStop, softTimeLimitMs });
     const runtimeMs = clock.monotonic() - startedMs;
     const first = verdictOf(settled, run, clock);
     const verdict = context.promisedRetry === null ? first : await keepPromise(first, context.promisedRetry, context);

@@ -1,29 +1,29 @@
 // Waits for a task's function, but not beyond its soft time limit where the function takes no notice of it.
 import type { Clock } from "../clock.ts";
 import type { LiveContext } from "./task-context.ts";
-import { isTaskError, SoftTimeLimitExceeded, TaskError, TaskRevokedError } from "./task-errors.ts";
+import { isTaskError, SoftTimeLimitExceeded } from "./task-errors.ts";
 
 export type Settled =
   | { readonly isDone: true; readonly value: unknown; readonly isAbandoned: false }
   | { readonly isDone: false; readonly error: unknown; readonly isAbandoned: boolean };
 
+/** Takes what is to be called when somebody wants the run ended: an AbortSignal costs as much as a small task. */
+export type OnStop = (stop: (reason: Error) => void) => void;
+
 export interface EndOptions {
   readonly context: LiveContext;
   readonly clock: Clock;
-  readonly signal: AbortSignal | undefined;
+  readonly onStop: OnStop | undefined;
   readonly softTimeLimitMs: number | null;
 }
 
 /** What the function gave or threw. Never rejects. */
 export async function runToEnd(call: () => unknown, options: EndOptions): Promise<Settled> {
-  const { context, signal, softTimeLimitMs } = options;
-  const stop = (): void => context.stop(reasonOf(signal));
-  if (signal?.aborted) stop();
+  const { context, onStop, softTimeLimitMs } = options;
+  onStop?.((reason) => context.stop(reason));
   if (context.stopReason !== undefined) return failed(context.stopReason);
-  signal?.addEventListener("abort", stop, { once: true });
   const running = attempt(call);
   const settled = await (softTimeLimitMs === null ? running : within(softTimeLimitMs, running, options));
-  signal?.removeEventListener("abort", stop);
   return settled.isDone ? settled : { ...settled, error: behindAbort(settled.error, context.stopReason) };
 }
 
@@ -53,11 +53,6 @@ async function within(limitMs: number, running: Promise<Settled>, options: EndOp
   const reason = new SoftTimeLimitExceeded(limitMs / 1000);
   context.stop(reason);
   return context.isSignalUsed ? running : failed(reason, true);
-}
-
-function reasonOf(signal: AbortSignal | undefined): Error {
-  const reason: unknown = signal?.reason;
-  return reason instanceof TaskError ? reason : new TaskRevokedError("terminated");
 }
 
 /** Who waits with the signal gets an AbortError of its own: what counts is why. */

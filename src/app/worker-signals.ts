@@ -45,8 +45,8 @@ export interface RevokedPayload extends Payload {
   readonly request: MessageRequest;
   /** It had begun, and was ended by force. */
   readonly terminated: boolean;
-  /** The signal that ended it: `SIGTERM`. */
-  readonly signum: string | null;
+  /** The number of the signal that ended it: 15. */
+  readonly signum: number | null;
   readonly expired: boolean;
 }
 

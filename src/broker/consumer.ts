@@ -52,6 +52,8 @@ export interface Delivery {
   readonly queue: string;
   /** Somebody had it before and did not settle it. */
   readonly redelivered: boolean;
+  /** We were taken for dead meanwhile, and it was given to somebody else: it is not ours to run any more. */
+  readonly isLost: boolean;
   /**
    * Done with: the message is gone. Resolves with false when it was not ours any more (somebody took us for dead).
    * While the broker is away it waits, and settles when it is back; it rejects only when the consumer closes before that.

@@ -4,11 +4,9 @@ import { randomUUID } from "node:crypto";
 import { LovageError } from "../error.ts";
 import type { Embed } from "../protocol/body.ts";
 import { readJson } from "../protocol/json-reader.ts";
-import { optionsFromWire, optionsToWire } from "../protocol/option-names.ts";
-import { type SignatureJson, signatureList } from "../protocol/signature-json.ts";
-import { Signature } from "../protocol/signature.ts";
 import type { TaskCall } from "../protocol/task.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
+import { joined, nothing, type Plan, planOf } from "./plan.ts";
 
 /** The task that ended, as far as what follows inherits from it. */
 export interface Family {
@@ -20,114 +18,70 @@ export interface Family {
 
 /**
  * The callbacks, each with the result before its own arguments, then the chain's next task, which takes the rest of the
- * chain along. Signatures that are immutable take no result. Ids and groups that they carry stay theirs.
+ * chain along. Signatures that are immutable take no result. Ids and groups that they carry stay theirs. What the chord
+ * of the task is owed is not part of it.
  *
  * @param resultText the JSON text of the result
- * @param newId gives the ids of groups that have none
- * @throws {LovageError} when a chord is among it, or something that is no signature
+ * @param newId gives the ids that are missing
+ * @throws {LovageError} when something is no signature
  */
-export function followSuccess(
-  embed: Embed,
+export function planSuccess(
+  { callbacks, chain }: Embed,
   resultText: string,
   family: Family,
   newId: () => string = randomUUID,
-): readonly TaskCall[] {
-  const { callbacks, chain, chord } = embed;
-  if (chord !== null) throw chordProblem(chord.task);
+): Plan {
   const next = chain?.at(-1);
-  if ((callbacks === null || callbacks.length === 0) && next === undefined) return [];
+  if ((callbacks === null || callbacks.length === 0) && next === undefined) return nothing;
   const given = { args: [readJson(resultText)], options: familyOptions(family), newId };
-  const called = (callbacks ?? []).flatMap((callback) => callsOf(callback, given));
-  if (chain === null || next === undefined) return called;
-  const rest = { ...given.options, chain: chain.slice(0, -1) };
-  return [...called, ...callsOf(next, { ...given, options: rest })];
+  const called = (callbacks ?? []).map((callback) => planOf(callback, given));
+  if (chain === null || next === undefined) return joined(called);
+  const options = { ...given.options, chain: chain.slice(0, -1) };
+  return joined([...called, planOf(next, { ...given, options })]);
 }
 
 /**
  * The errbacks, each with the id of the failed task before its own arguments. (A Python worker calls errbacks that take
  * `(request, exc, traceback)` itself, in place; across languages there is the id, and the result under it.)
  *
- * @param newId gives the ids of groups that have none
- * @throws {LovageError} when a chord is among it, or something that is no signature
+ * @param newId gives the ids that are missing
+ * @throws {LovageError} when something is no signature
  */
-export function followFailure(
-  { errbacks }: Embed,
+export function planFailure(
+  { errbacks }: Pick<Embed, "errbacks">,
   family: Family,
   newId: () => string = randomUUID,
-): readonly TaskCall[] {
+): Plan {
   const given = { args: [family.id], options: familyOptions(family), newId };
-  return (errbacks ?? []).flatMap((errback) => callsOf(errback, given));
+  return joined((errbacks ?? []).map((errback) => planOf(errback, given)));
 }
 
-interface Given {
-  readonly args: readonly unknown[];
-  readonly options: TaskOptions;
-  readonly newId: () => string;
+/**
+ * The same calls, for an eager app, which runs them one by one and in place.
+ *
+ * @throws {LovageError} when a chord is among it: nobody would wait for its header
+ */
+export function followSuccess(embed: Embed, resultText: string, family: Family): readonly TaskCall[] {
+  if (embed.chord !== null) throw chordProblem(embed.chord.task);
+  return callsOf(planSuccess(embed, resultText, family));
+}
+
+/** @throws {LovageError} as {@link followSuccess} */
+export function followFailure(embed: Embed, family: Family): readonly TaskCall[] {
+  return callsOf(planFailure(embed, family));
+}
+
+function callsOf({ calls, chords }: Plan): readonly TaskCall[] {
+  if (chords.length > 0) throw chordProblem(calls[0]?.task ?? "");
+  return calls;
+}
+
+function chordProblem(task: string): LovageError {
+  return new LovageError("config", `${task}: chords cannot run under taskAlwaysEager`, {
+    hint: "switch taskAlwaysEager off, or take the chord apart in the test",
+  });
 }
 
 function familyOptions({ id, rootId, priority }: Family): TaskOptions {
   return { parentId: id, rootId, ...(priority === undefined ? {} : { priority }) };
-}
-
-/** The calls that a signature stands for: one, or those of its group, or the first of its chain. */
-function callsOf(signature: SignatureJson, given: Given): readonly TaskCall[] {
-  switch (signature.subtask_type) {
-    case "chord":
-      throw chordProblem(signature.task);
-    case "group":
-      return groupCalls(signature, given);
-    case "chain":
-      return chainCalls(signature, given);
-    case null:
-    default:
-      return [Signature.fromJSON(signature).clone(given.args, {}, given.options)];
-  }
-}
-
-/** A group's own id is that of the whole; groups within it are part of it, as in Celery. */
-function groupCalls(group: SignatureJson, { args, options, newId }: Given): readonly TaskCall[] {
-  if ((options.chain ?? []).length > 0) throw chordProblem(group.task);
-  const { taskId: groupId = newId(), ...shared } = { ...optionsFromWire(group.options), ...options };
-  return groupTasks(group).flatMap((task, groupIndex) =>
-    callsOf(task, { args, options: { ...shared, groupId, groupIndex }, newId }),
-  );
-}
-
-function groupTasks(group: SignatureJson): readonly SignatureJson[] {
-  return tasksOf(group).flatMap((task) => (task.subtask_type === "group" ? groupTasks(task) : [task]));
-}
-
-/** The first task with the rest along; what is said of the chain as a whole is said of its last task. */
-function chainCalls(chain: SignatureJson, { args, options, newId }: Given): readonly TaskCall[] {
-  const { chain: after = [], ...inherited } = options;
-  const { taskId, groupId, groupIndex, chord, link, linkError, ...shared } = {
-    ...optionsFromWire(chain.options),
-    ...inherited,
-  };
-  const [last, ...before] = tasksOf(chain).toReversed();
-  if (last === undefined) return [];
-  const ids = optionsToWire({ taskId, groupId } as TaskOptions);
-  const place = optionsToWire({ groupIndex, chord } as TaskOptions);
-  const ending = { ...last, options: { ...ids, ...last.options, ...place, ...appended(last, "link", link) } };
-  const steps = [ending, ...before].map((task) => {
-    return { ...task, options: { ...task.options, ...appended(task, "link_error", linkError) } };
-  });
-  const first = steps.at(-1) ?? ending;
-  const rest = [...after, ...steps.slice(0, -1)];
-  return callsOf(first, { args: [...args, ...chain.args], options: { ...shared, chain: rest }, newId });
-}
-
-function appended(task: SignatureJson, name: "link" | "link_error", more: unknown): Record<string, unknown> {
-  const added = signatureList(more, name);
-  return added === null ? {} : { [name]: [...(signatureList(task.options[name], name) ?? []), ...added] };
-}
-
-function tasksOf(canvas: SignatureJson): readonly SignatureJson[] {
-  return signatureList(canvas.kwargs["tasks"], `${canvas.task}.tasks`) ?? [];
-}
-
-function chordProblem(task: string): LovageError {
-  return new LovageError("config", `${task}: chords, and groups that something follows, are not supported yet`, {
-    hint: "let a Python worker run what belongs to a chord, or end the chain with the group",
-  });
 }

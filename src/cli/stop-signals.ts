@@ -17,6 +17,8 @@ export class StopSignals {
   constructor(clock: Clock) {
     this.#clock = clock;
     for (const signal of ["SIGINT", "SIGTERM", "SIGQUIT"] as const) process.on(signal, () => this.#take(signal));
+    // Node.js would end at once on it, and it means nothing here.
+    process.on("SIGUSR2", () => undefined);
     // A terminal that closes takes its programs along; where there is none, nobody means anything by it.
     process.on("SIGHUP", () => {
       if (process.stdin.isTTY) this.stop("SIGHUP");

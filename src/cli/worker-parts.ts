@@ -7,6 +7,7 @@ import type { Emit } from "../event.ts";
 import { LamportClock } from "../protocol/lamport.ts";
 import type { ResultBackend } from "../result/result.ts";
 import { EmbeddedBeat } from "../worker/embedded-beat.ts";
+import { autoscaleKeepaliveMs } from "../worker/autoscale.ts";
 import { EventDispatcher } from "../worker/event-dispatcher.ts";
 import { Heartbeat } from "../worker/heartbeat.ts";
 import { createPool } from "../worker/pool/open.ts";
@@ -62,7 +63,7 @@ export async function assembleWorker(plan: WorkerPlan, { emit, onShutdown }: Sur
     emit,
     clock,
     revoked,
-    autoscale: plan.autoscale,
+    autoscale: plan.autoscale && { ...plan.autoscale, keepaliveMs: autoscaleKeepaliveMs(process.env) },
     onShutdown,
   });
   const control = conf.workerEnableRemoteControl

@@ -3,6 +3,7 @@ import type { Clock, Instant } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import { readResult, writeResult } from "../protocol/result-json.ts";
 import type { ResultMeta, ResultRecord } from "../protocol/result-meta.ts";
+import { type ChordShelf, MemoryChords } from "./memory-chords.ts";
 import type { OpenResultOptions } from "./open.ts";
 import type { ResultBackend, WaitOptions } from "./result.ts";
 import { Waiting } from "./waiting.ts";
@@ -15,6 +16,7 @@ interface Kept {
 
 interface Store {
   readonly results: Map<string, Kept>;
+  readonly chords: ChordShelf;
   readonly users: Set<MemoryResults>;
 }
 
@@ -23,6 +25,7 @@ const stores = new Map<string, Store>();
 export class MemoryResults implements ResultBackend {
   readonly url: string;
   readonly expiresByItself = false;
+  readonly chords: MemoryChords;
   readonly #clock: Clock;
   readonly #expiresMs: number;
   readonly #store: Store;
@@ -33,9 +36,11 @@ export class MemoryResults implements ResultBackend {
     this.url = url;
     this.#clock = clock;
     this.#expiresMs = expiresMs ?? Number.POSITIVE_INFINITY;
-    this.#store = stores.get(url) ?? { results: new Map(), users: new Set() };
+    this.#store = stores.get(url) ?? { results: new Map(), chords: new Map(), users: new Set() };
     this.#store.users.add(this);
     stores.set(url, this.#store);
+    const { chords: shelf } = this.#store;
+    this.chords = new MemoryChords({ shelf, clock, expiresMs: this.#expiresMs, checkOpen: () => this.#checkOpen() });
   }
 
   async put(records: readonly ResultRecord[]): Promise<void> {
@@ -76,7 +81,7 @@ export class MemoryResults implements ResultBackend {
     for (const id of this.#store.results.keys()) {
       if (this.#find(id) === undefined) this.#store.results.delete(id);
     }
-    return before - this.#store.results.size;
+    return before - this.#store.results.size + this.chords.cleanup();
   }
 
   async close(): Promise<void> {

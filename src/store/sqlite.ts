@@ -9,7 +9,7 @@ import { applyToStates, assertStorable, DEFAULT_HISTORY, runsNewestFirst } from 
 import { checkPlace, isDamage, storeError } from "./sqlite/access.ts";
 import { findDamage, moveAside, restore, salvage } from "./sqlite/damage.ts";
 import { WalSync } from "./sqlite/durable.ts";
-import { refuseForeignDatabase, refuseForeignFile } from "./sqlite/foreign.ts";
+import { refuseForeignDatabase, refuseForeignFile, refuseText } from "./sqlite/foreign.ts";
 import { Journal } from "./sqlite/journal.ts";
 import { lockRecord, type RecordLock } from "./sqlite/lock.ts";
 import { readRuns, readStates, Rows } from "./sqlite/rows.ts";
@@ -37,6 +37,7 @@ export interface SqliteStoreOptions {
  */
 export function openSqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
   checkPlace(path);
+  refuseText(path);
   const clock = options.clock ?? systemClock;
   const lock = lockRecord(path, clock.now());
   let database: Database.Database | undefined;

@@ -79,7 +79,7 @@ export class Autoscaler implements Service {
     await this.#resize((size) => this.#bounded(size), "autoscale changed");
   }
 
-  /** One look: called every second, and whenever a task comes in if growing is to wait for nothing. */
+  /** One look; there is one every second. */
   async look(): Promise<void> {
     const { pool, clock, reserved, active } = this.#options;
     const wanted = this.#bounded(reserved() + active());

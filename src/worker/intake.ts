@@ -1,5 +1,5 @@
 // The door: looks at each message once, turns away what nobody here can run or nobody wants any more, and lets the rest in.
-import { didYouMean, messageOf } from "../error.ts";
+import { didYouMean, LovageError, messageOf } from "../error.ts";
 import type { Delivery, Unreadable } from "../broker/consumer.ts";
 import { bodyText } from "../protocol/body.ts";
 import type { Discards } from "./discards.ts";
@@ -19,11 +19,13 @@ export class Intake {
   readonly #shop: Workshop;
   readonly #discards: Discards;
   readonly #admit: (request: Request) => void;
+  readonly #timezone: string;
 
   constructor({ shop, discards, admit }: IntakeOptions) {
     this.#shop = shop;
     this.#discards = discards;
     this.#admit = admit;
+    this.#timezone = shop.app.conf.timezone;
   }
 
   readonly take = (delivery: Delivery): void => {
@@ -47,14 +49,15 @@ export class Intake {
   #read(delivery: Delivery): Request | null {
     const { envelope, queue } = delivery;
     try {
-      const request = new Request(delivery, this.#shop.clock.now(), this.#shop.app.conf.timezone);
+      if (envelope.task === "" || envelope.id === "") throw namesNoTask();
+      const request = new Request(delivery, this.#shop.clock.now(), this.#timezone);
       // Content of a kind that we do not speak is turned away here, before anything is said to have been received.
       request.body = bodyText(envelope);
       return request;
     } catch (error) {
       const reason = messageOf(error);
       this.#shop.emit({ type: "message-refused", queue, bytes: sizeOf(delivery), id: envelope.id, reason });
-      void delivery.reject(false).catch(ignore);
+      void delivery.reject(false).catch(() => undefined);
       return null;
     }
   }
@@ -72,14 +75,14 @@ export class Intake {
     const { emit, events, hostname } = this.#shop;
     emit({ type: "task-received", task: request.shownName, id: request.id, etaAt: request.etaAt });
     if (events.enabled) events.send("task-received", receivedFields(request));
-    void signals.taskReceived.send({ sender: hostname, request });
+    if (signals.taskReceived.isConnected) void signals.taskReceived.send({ sender: hostname, request });
   }
+}
+
+function namesNoTask(): LovageError {
+  return new LovageError("config", "its headers name no task: set task_protocol = 2 in the app that sent it");
 }
 
 function sizeOf({ envelope: { body } }: Delivery): number {
   return typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-}
-
-function ignore(): void {
-  // The consumer closed before it could settle: the message stays the broker's.
 }

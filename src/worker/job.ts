@@ -61,8 +61,8 @@ export interface Failure extends Ended {
   readonly traceback: string | null;
   /** One of the task's `throws`: no cause for a stack trace in the log. */
   readonly expected: boolean;
-  /** Not the task's own doing: its process died, or was killed when its time was up. */
-  readonly cause?: "worker-lost" | "time-limit";
+  /** Not the task's own doing: its process died, or was killed when its time was up; or nobody could read what it is given. */
+  readonly cause?: "worker-lost" | "time-limit" | "unreadable";
 }
 
 export interface Retried extends Ended {

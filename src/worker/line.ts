@@ -78,11 +78,11 @@ export class Line {
   }
 
   /** Takes everything out. */
-  clear(): void {
+  clear(): readonly Request[] {
     this.#alarm.stop();
-    for (const request of this.#scheduled.items()) this.#scheduled.remove(request);
-    for (const { waiting } of this.#lanes.values()) waiting.clear();
-    this.#ready.clear();
+    const all = [...this.reserved, ...this.scheduled];
+    for (const request of all) this.remove(request);
+    return all;
   }
 
   /**

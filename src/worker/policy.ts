@@ -11,6 +11,10 @@ export interface Policy {
   readonly trackStarted: boolean;
   readonly ignoreResult: boolean;
   readonly storeErrorsEvenIfIgnored: boolean;
+  /** Whether what comes again is looked up first: it may have succeeded before. */
+  readonly deduplicates: boolean;
+  /** In seconds; null: none. What the message says is not in it. */
+  readonly limits: TimeLimits;
 }
 
 /** A task's options do not change, nor do settings while a worker runs. */
@@ -19,8 +23,11 @@ const known = new WeakMap<Task, Policy>();
 export function policyOf(app: App, request: Request): Policy {
   const task = app.tasks.get(request.name);
   if (task === undefined) return adapt(standing(app, {}), request);
-  const policy = known.get(task) ?? standing(app, task.options);
-  known.set(task, policy);
+  let policy = known.get(task);
+  if (policy === undefined) {
+    policy = standing(app, task.options);
+    known.set(task, policy);
+  }
   return adapt(policy, request);
 }
 
@@ -30,13 +37,19 @@ function adapt(policy: Policy, { headers }: Request): Policy {
 }
 
 function standing({ conf }: App, options: TaskDefinition): Policy {
+  const acksLate = options.acksLate ?? conf.taskAcksLate;
   return Object.freeze({
-    acksLate: options.acksLate ?? conf.taskAcksLate,
+    acksLate,
+    deduplicates: acksLate && conf.workerDeduplicateSuccessfulTasks,
     acksOnFailureOrTimeout: options.acksOnFailureOrTimeout ?? conf.taskAcksOnFailureOrTimeout,
     rejectOnWorkerLost: options.rejectOnWorkerLost ?? conf.taskRejectOnWorkerLost ?? false,
     trackStarted: options.trackStarted ?? conf.taskTrackStarted,
     ignoreResult: options.ignoreResult ?? conf.taskIgnoreResult,
     storeErrorsEvenIfIgnored: options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored,
+    limits: {
+      hard: options.timeLimit ?? conf.taskTimeLimit,
+      soft: options.softTimeLimit ?? conf.taskSoftTimeLimit,
+    },
   });
 }
 
@@ -49,16 +62,11 @@ export interface TimeLimits {
 /**
  * The message wins over the task, the task over the settings.
  *
- * @param set what remote control has set for the task
+ * @param standing what remote control has set for the task, else its policy's
  */
-export function timeLimitsOf(app: App, request: Request, set: TimeLimits | undefined): TimeLimits {
-  const [hard, soft] = headerLimits(request.headers["timelimit"]);
-  const options: TaskDefinition = app.tasks.get(request.name)?.options ?? {};
-  const standing = set ?? {
-    hard: options.timeLimit ?? app.conf.taskTimeLimit,
-    soft: options.softTimeLimit ?? app.conf.taskSoftTimeLimit,
-  };
-  return { hard: hard ?? standing.hard, soft: soft ?? standing.soft };
+export function timeLimitsOf({ headers }: Request, standing: TimeLimits): TimeLimits {
+  const [hard, soft] = headerLimits(headers["timelimit"]);
+  return { hard: hard ?? positive(standing.hard), soft: soft ?? positive(standing.soft) };
 }
 
 function headerLimits(value: unknown): readonly [hard: number | null, soft: number | null] {
@@ -66,6 +74,7 @@ function headerLimits(value: unknown): readonly [hard: number | null, soft: numb
   return [positive(hard), positive(soft)];
 }
 
+/** A limit of 0 is none, as in Celery. */
 function positive(value: unknown): number | null {
   return typeof value === "number" && value > 0 ? value : null;
 }

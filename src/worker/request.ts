@@ -72,9 +72,27 @@ export class Request {
     return textHeader(this.headers["shadow"]) ?? this.name;
   }
 
+  /** Done with its message; the first of this and {@link reject} counts. */
+  ack(): void {
+    if (this.acknowledged) return;
+    this.acknowledged = true;
+    this.delivery.ack().catch(ignore);
+  }
+
+  /** Its message goes back to its place, or is set aside. */
+  reject(requeue: boolean): void {
+    if (this.acknowledged) return;
+    this.acknowledged = true;
+    this.delivery.reject(requeue).catch(ignore);
+  }
+
   isExpired(at: Instant): boolean {
     return this.expiresAt !== null && at >= this.expiresAt;
   }
+}
+
+function ignore(): void {
+  // The consumer closed before it could settle: the message stays the broker's, and comes again.
 }
 
 function instantHeader(value: unknown, name: string, timezone: string): Instant | null {

@@ -95,10 +95,10 @@ export class RevokedTasks {
 }
 
 /**
- * Opens the file of `--statedb`, making it when it is not there; null keeps the ids in memory only. A file that is none of
- * ours is moved aside.
+ * Opens the file of `--statedb`, making it when it is not there; null keeps the ids in memory only. A damaged file of ours
+ * is moved aside.
  *
- * @throws {LovageError} when this user cannot read or write it
+ * @throws {LovageError} when it is somebody else's file, or this user cannot read or write it
  */
 export async function openRevoked(
   path: string | null,
@@ -131,9 +131,10 @@ class RevokedFile {
 
   async read(): Promise<readonly Entry[]> {
     const text = await this.#readText();
-    if (text === null) return [];
+    if (text === null || text === "") return [];
     const entries = parseEntries(text);
     if (entries !== null) return entries;
+    if (!text.startsWith(FILE_START)) throw foreignFile(this.#path);
     await this.#moveAside();
     return [];
   }
@@ -212,6 +213,15 @@ async function replaceFile(path: string, text: string): Promise<void> {
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   }
+}
+
+/** What every such file begins with, damaged or not; an empty one is new. */
+const FILE_START = '{"revoked"';
+
+function foreignFile(path: string): LovageError {
+  return new LovageError("store", `${path} is no file of revoked tasks; it is left as it is`, {
+    hint: "name another place with --statedb",
+  });
 }
 
 function parseEntries(text: string): readonly Entry[] | null {

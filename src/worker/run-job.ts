@@ -3,6 +3,7 @@ import type { App } from "../app/app.ts";
 import { type Ending, execute } from "../app/execute.ts";
 import { NotRegistered } from "../app/task-errors.ts";
 import { createTaskRequest } from "../app/task-request.ts";
+import type { OnStop } from "../app/run-to-end.ts";
 import type { Task } from "../app/task.ts";
 import type { ToRetry } from "../app/verdict.ts";
 import type { Clock, Instant } from "../clock.ts";
@@ -16,8 +17,8 @@ export interface RunHooks {
   onStart(pid: number, at: Instant): void;
   /** `this.updateState(state, meta)`; the meta as JSON text. */
   onState(state: string, metaText: string): void;
-  /** Aborted when the task is to come to an end. */
-  readonly signal?: AbortSignal;
+  /** Takes what is to be called when the task is to come to an end. */
+  readonly onStop?: OnStop;
   readonly clock: Clock;
 }
 
@@ -26,11 +27,20 @@ export async function runJob(app: App, job: Job, hooks: RunHooks): Promise<Outco
   try {
     const task = app.tasks.get(job.task);
     if (task === undefined) return failure(job, new NotRegistered(job.task), hooks.clock);
-    const body = readBodyText(job.body, job.id);
+    const body = bodyOf(job);
+    if ("problem" in body) return { ...failure(job, body.problem, hooks.clock), traceback: null, cause: "unreadable" };
     const ending = await run({ app, task, job, body }, hooks);
     return outcomeOf(ending, job, body.embed);
   } catch (error) {
     return failure(job, error, hooks.clock);
+  }
+}
+
+function bodyOf({ body, id }: Job): TaskBody | { readonly problem: unknown } {
+  try {
+    return readBodyText(body, id);
+  } catch (problem) {
+    return { problem };
   }
 }
 
@@ -42,18 +52,29 @@ interface ReadJob {
 }
 
 function run({ app, task, job, body }: ReadJob, hooks: RunHooks): Promise<Ending> {
-  const { timezone } = app.conf;
+  const timezone = timezoneOf(app);
   return execute({
     app,
     task,
     request: createTaskRequest({ message: job, body, isEager: false, calledDirectly: false, timezone }),
     softTimeLimitMs: job.softTimeLimitMs,
-    signal: hooks.signal,
+    onStop: hooks.onStop,
     clock: hooks.clock,
     timezone,
     onStart: (at) => hooks.onStart(process.pid, at),
     onState: (state, metaText) => hooks.onState(state, metaText),
   });
+}
+
+/** Settings do not change while a worker runs. */
+const timezones = new WeakMap<App, string>();
+
+function timezoneOf(app: App): string {
+  const known = timezones.get(app);
+  if (known !== undefined) return known;
+  const { timezone } = app.conf;
+  timezones.set(app, timezone);
+  return timezone;
 }
 
 function outcomeOf({ verdict, startedAt, runtimeMs, children, isAbandoned }: Ending, job: Job, embed: Embed): Outcome {

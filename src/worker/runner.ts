@@ -1,7 +1,9 @@
 // From the line into the pool: starts a request, follows it while it runs, and hands its outcome to be settled.
 import type { Clock } from "../clock.ts";
-import type { Job, Outcome } from "./job.ts";
+import { messageOf } from "../error.ts";
+import type { Failure, Job, Outcome } from "./job.ts";
 import { type Policy, policyOf, type TimeLimits, timeLimitsOf } from "./policy.ts";
+import { reportLost } from "./report-lost.ts";
 import type { Request } from "./request.ts";
 import type { Settlement } from "./settlement.ts";
 import { recordOf } from "./task-fields.ts";
@@ -10,6 +12,8 @@ import type { Workshop } from "./workshop.ts";
 export interface RunnerOptions {
   readonly shop: Workshop;
   readonly settlement: Settlement;
+  /** Told when a slot of the pool is free again, which is before the outcome is settled. */
+  readonly onFree: () => void;
   /** Told when a request is out of the worker's hands. */
   readonly onDone: (request: Request) => void;
 }
@@ -17,6 +21,7 @@ export interface RunnerOptions {
 export class Runner {
   readonly #shop: Workshop;
   readonly #settlement: Settlement;
+  readonly #onFree: () => void;
   readonly #onDone: (request: Request) => void;
   readonly #active = new Set<Request>();
   readonly #running = new Set<Promise<void>>();
@@ -24,9 +29,10 @@ export class Runner {
   readonly #limits = new Map<string, TimeLimits>();
   #isCold = false;
 
-  constructor({ shop, settlement, onDone }: RunnerOptions) {
+  constructor({ shop, settlement, onFree, onDone }: RunnerOptions) {
     this.#shop = shop;
     this.#settlement = settlement;
+    this.#onFree = onFree;
     this.#onDone = onDone;
   }
 
@@ -36,6 +42,11 @@ export class Runner {
 
   get activeCount(): number {
     return this.#active.size;
+  }
+
+  /** How many have run, and wait for the broker or the backend to take what came of them. */
+  get unsettledCount(): number {
+    return this.#running.size - this.#active.size;
   }
 
   /** How many of each task were started. */
@@ -50,9 +61,12 @@ export class Runner {
   start(request: Request): void {
     request.stage = "active";
     this.#active.add(request);
-    const running = this.#run(request).finally(() => {
-      this.#running.delete(running);
-    });
+    const running = this.#run(request)
+      .catch((error: unknown) => this.#shop.emit({ type: "failure", where: "worker", reason: messageOf(error) }))
+      .then(() => {
+        this.#running.delete(running);
+        this.#onDone(request);
+      });
     this.#running.add(running);
   }
 
@@ -69,20 +83,37 @@ export class Runner {
   async #run(request: Request): Promise<void> {
     const { pool, app } = this.#shop;
     const policy = policyOf(app, request);
-    const outcome = await pool.run(this.#jobOf(request), {
+    // Without a wait in the usual case: the pool must know of the job before the next one is chosen.
+    if (policy.deduplicates && request.delivery.redelivered && (await this.#isDoneAlready(request))) {
+      this.#active.delete(request);
+      request.ack();
+      return;
+    }
+    const job = this.#jobOf(request, policy);
+    const outcome = await pool.run(job, {
       onStart: (pid, at) => this.#onStart(request, policy, { pid, at }),
       onState: (state, metaText) => this.#onState(request, policy, { state, metaText }),
     });
     request.stage = "done";
     this.#active.delete(request);
-    if (!this.#goesBack(request, outcome)) await this.#settlement.settle(request, outcome);
-    this.#onDone(request);
+    this.#onFree();
+    if (this.#goesBack(request, outcome)) return;
+    if (isLost(outcome)) await reportLost(app, job, outcome);
+    await this.#settlement.settle(request, outcome);
   }
 
-  #jobOf(request: Request): Job {
+  /** `workerDeduplicateSuccessfulTasks`: it comes again, though it succeeded, because its acknowledgement got lost. */
+  async #isDoneAlready({ id, shownName: task }: Request): Promise<boolean> {
+    const [meta] = (await (await this.#shop.app.backend())?.get([id])) ?? [];
+    if (meta?.state !== "SUCCESS") return false;
+    this.#shop.emit({ type: "task-discarded", task, id, reason: "it has succeeded before" });
+    return true;
+  }
+
+  #jobOf(request: Request, { limits }: Policy): Job {
     const { delivery, id, name, body, headers } = request;
     const { envelope, queue, redelivered } = delivery;
-    const { hard, soft } = timeLimitsOf(this.#shop.app, request, this.#limits.get(name));
+    const { hard, soft } = timeLimitsOf(request, this.#limits.get(name) ?? limits);
     return {
       id,
       task: name,
@@ -109,10 +140,7 @@ export class Runner {
     request.startedAt = at;
     request.pid = pid;
     if (isFirst) this.#totals[request.name] = (this.#totals[request.name] ?? 0) + 1;
-    if (!policy.acksLate && !request.acknowledged) {
-      request.acknowledged = true;
-      request.delivery.ack().catch(ignore);
-    }
+    if (!policy.acksLate) request.ack();
     if (events.enabled) events.send("task-started", { uuid: request.id });
     if (policy.trackStarted && !policy.ignoreResult) {
       this.#put(request, "STARTED", JSON.stringify({ pid, hostname }), clock);
@@ -140,6 +168,7 @@ export class Runner {
   }
 }
 
-function ignore(): void {
-  // The consumer closed before it could settle: the message stays the broker's, and comes again.
+/** The task's own process could not tell of its end. */
+function isLost(outcome: Outcome): outcome is Failure {
+  return outcome.state === "FAILURE" && (outcome.cause === "worker-lost" || outcome.cause === "time-limit");
 }

@@ -1,12 +1,12 @@
 // The end of a run: what follows is sent, the result is kept, the message is settled, in this order, so that dying between
 // any two of these repeats something and loses nothing.
-import { hostname as machineName } from "node:os";
+import { constants, hostname as machineName } from "node:os";
+import { Reject } from "../app/task-errors.ts";
 import { signals } from "../app/worker-signals.ts";
-import { type Family, followFailure, followSuccess } from "../canvas/continue.ts";
 import { messageOf } from "../error.ts";
-import type { ResultTuple } from "../protocol/result-meta.ts";
+import { exceptionJson } from "../protocol/exception.ts";
 import { retryEnvelope } from "../protocol/retry.ts";
-import type { TaskCall } from "../protocol/task.ts";
+import { embedOf, type FollowUp } from "./follow-up.ts";
 import type { Failure, Outcome, Rejected, Retried, Revoked, Success } from "./job.ts";
 import type { Outbox } from "./outbox.ts";
 import { type Policy, policyOf } from "./policy.ts";
@@ -19,13 +19,21 @@ type Reported = Success | Failure | Retried | Revoked;
 
 const origin = `gen${process.pid}@${machineName()}`;
 
+export interface SettlementOptions {
+  readonly shop: Workshop;
+  readonly outbox: Outbox;
+  readonly followUp: FollowUp;
+}
+
 export class Settlement {
   readonly #shop: Workshop;
   readonly #outbox: Outbox;
+  readonly #followUp: FollowUp;
 
-  constructor(shop: Workshop, outbox: Outbox) {
+  constructor({ shop, outbox, followUp }: SettlementOptions) {
     this.#shop = shop;
     this.#outbox = outbox;
+    this.#followUp = followUp;
   }
 
   /** Resolves when all is done but for the broker's answer to the acknowledgement. Never rejects. */
@@ -36,7 +44,7 @@ export class Settlement {
       else if (outcome.state === "FAILURE") await this.#fail(request, outcome, policy);
       else if (outcome.state === "RETRY") await this.#retry(request, outcome, policy);
       else if (outcome.state === "REVOKED") await this.#revoke(request, outcome, policy);
-      else this.#withdraw(request, outcome);
+      else await this.#withdraw(request, outcome);
     } catch (error) {
       const reason = `the outcome of ${request.name}[${request.id}] was not settled: ${messageOf(error)}`;
       this.#shop.emit({ type: "failure", where: "worker", reason });
@@ -44,14 +52,17 @@ export class Settlement {
   }
 
   async #succeed(request: Request, outcome: Success, policy: Policy): Promise<void> {
-    const { app, emit, events } = this.#shop;
+    const { emit, events } = this.#shop;
     const { id, shownName: task } = request;
     const { embed, runtimeMs, resultRepr, resultText } = outcome;
-    const family = familyOf(request, app.conf.taskInheritParentPriority);
-    const following = embed === undefined ? [] : await this.#follow(() => followSuccess(embed, resultText, family));
+    const following = embed === undefined ? [] : await this.#followUp.succeeded(request, embed, resultText);
     const children = [...outcome.children, ...following];
-    if (!policy.ignoreResult) await this.#put(request, { state: "SUCCESS", resultText, children, at: endOf(outcome) });
-    this.#finish(request);
+    const isKept = !policy.ignoreResult;
+    if (isKept) await this.#put(request, { state: "SUCCESS", resultText, children, at: endOf(outcome) });
+    if (embed !== undefined && embed.chord !== null) {
+      await this.#followUp.ended(request, embed, { state: "SUCCESS", resultText, traceback: null, isKept });
+    }
+    request.ack();
     emit({ type: "task-succeeded", task, id, runtimeMs, result: resultRepr });
     if (events.enabled) {
       events.send("task-succeeded", { uuid: id, result: resultRepr, runtime: runtimeMs / 1000 });
@@ -61,21 +72,26 @@ export class Settlement {
   async #fail(request: Request, outcome: Failure, policy: Policy): Promise<void> {
     const { emit, events } = this.#shop;
     const { id, shownName: task } = request;
-    const { embed, exception, exceptionRepr: error, traceback, runtimeMs, expected } = outcome;
+    const { embed = embedOf(request), exceptionRepr: error, traceback, runtimeMs, expected } = outcome;
     const isLost = outcome.cause === "worker-lost";
     emit({ type: "task-failed", task, id, runtimeMs, error, traceback, expected });
     if (isLost && policy.acksLate && policy.rejectOnWorkerLost) {
-      this.#reject(request, true);
+      if (events.enabled) events.send("task-rejected", { uuid: id, requeue: true });
+      request.reject(true);
       return;
     }
-    if (embed !== undefined) await this.#follow(() => followFailure(embed, familyOf(request, false)));
-    if (!policy.ignoreResult || policy.storeErrorsEvenIfIgnored) {
-      const resultText = JSON.stringify(exception);
+    await this.#followUp.failed(request, embed);
+    const resultText = JSON.stringify(outcome.exception);
+    const isKept = keepsErrors(policy);
+    if (isKept) {
       const { children } = outcome;
       await this.#put(request, { state: "FAILURE", resultText, traceback, children, at: endOf(outcome) });
     }
-    if (policy.acksOnFailureOrTimeout || !policy.acksLate) this.#finish(request);
-    else this.#reject(request, false);
+    await this.#followUp.ended(request, embed, { state: "FAILURE", resultText, traceback, isKept });
+    // Nobody has run it: after a mend of whatever sent it, somebody may.
+    if (outcome.cause === "unreadable") request.reject(false);
+    else if (policy.acksOnFailureOrTimeout || !policy.acksLate) request.ack();
+    else request.reject(false);
     if (events.enabled) events.send("task-failed", { uuid: id, exception: error, traceback });
   }
 
@@ -94,6 +110,8 @@ export class Settlement {
       ...(argumentsText === undefined ? {} : { argumentsText }),
     });
     const refused = await this.#outbox.send([again]);
+    // The worker ends before the broker is back: nothing is said of the task, and its message is not given up.
+    if (refused !== null && this.#shop.ending.aborted) return;
     if (refused !== null) {
       await this.#fail(request, { ...outcome, state: "FAILURE", expected: false }, policy);
       this.#shop.emit({ type: "failure", where: `${task}[${id}]`, reason: `the retry could not be sent: ${refused}` });
@@ -104,7 +122,7 @@ export class Settlement {
       const resultText = JSON.stringify(exception);
       await this.#put(request, { state: "RETRY", resultText, traceback, children, at: endOf(outcome) });
     }
-    this.#finish(request);
+    request.ack();
     emit({ type: "task-retried", task, id, inMs: Math.max(0, etaAt - clock.now()), error });
     if (events.enabled) events.send("task-retried", { uuid: id, exception: error, traceback });
   }
@@ -113,77 +131,59 @@ export class Settlement {
     const { emit, events } = this.#shop;
     const { id, shownName: task, name: sender } = request;
     const { reason, signal } = outcome;
+    const signum = signalNumber(signal);
     emit({ type: "task-discarded", task, id, reason });
+    const exception = { exc_type: "TaskRevokedError", exc_message: [reason], exc_module: "celery.exceptions" };
+    const resultText = JSON.stringify(exception);
     if (!ignoreResult) {
-      const exception = { exc_type: "TaskRevokedError", exc_message: [reason], exc_module: "celery.exceptions" };
       const { children } = outcome;
-      await this.#put(request, {
-        state: "REVOKED",
-        resultText: JSON.stringify(exception),
-        children,
-        at: endOf(outcome),
-      });
+      await this.#put(request, { state: "REVOKED", resultText, children, at: endOf(outcome) });
     }
-    this.#finish(request);
+    const end = { state: "REVOKED", resultText, traceback: null, isKept: !ignoreResult };
+    await this.#followUp.ended(request, embedOf(request), end);
+    request.ack();
     if (events.enabled) {
-      events.send("task-revoked", { uuid: id, terminated: true, signum: signal, expired: false });
+      events.send("task-revoked", { uuid: id, terminated: true, signum, expired: false });
     }
-    void signals.taskRevoked.send({ sender, request, terminated: true, signum: signal, expired: false });
+    void signals.taskRevoked.send({ sender, request, terminated: true, signum, expired: false });
   }
 
   /** The task said so itself: nothing is kept. */
-  #withdraw(request: Request, outcome: Exclude<Outcome, Reported>): void {
+  async #withdraw(request: Request, outcome: Exclude<Outcome, Reported>): Promise<void> {
     const { emit } = this.#shop;
     const { id, shownName: task } = request;
     if (outcome.state === "IGNORED") {
       emit({ type: "task-discarded", task, id, reason: "ignored" });
-      this.#finish(request);
+      request.ack();
       return;
     }
     emit({ type: "task-discarded", task, id, reason: rejectedText(outcome, request) });
-    this.#shop.events.send("task-rejected", { uuid: id, requeue: outcome.requeue });
+    if (!request.acknowledged) this.#shop.events.send("task-rejected", { uuid: id, requeue: outcome.requeue });
     void signals.taskRejected.send({ sender: request.name, request });
-    this.#reject(request, outcome.requeue);
-  }
-
-  async #follow(plan: () => readonly TaskCall[]): Promise<readonly ResultTuple[]> {
-    try {
-      const { app } = this.#shop;
-      const envelopes = plan().map((call) => app.createEnvelope(call));
-      const refused = await this.#outbox.send(envelopes);
-      if (refused === null) return envelopes.map(({ id }) => [[id, null], null] as const);
-      this.#shop.emit({
-        type: "failure",
-        where: "worker",
-        reason: `what follows a task could not be sent: ${refused}`,
+    if (outcome.embed !== undefined && !outcome.requeue) {
+      const resultText = JSON.stringify(exceptionJson(new Reject(outcome.reason)));
+      await this.#followUp.ended(request, outcome.embed, {
+        state: "FAILURE",
+        resultText,
+        traceback: null,
+        isKept: false,
       });
-    } catch (error) {
-      const reason = `what follows a task could not be sent: ${messageOf(error)}`;
-      this.#shop.emit({ type: "failure", where: "worker", reason });
     }
-    return [];
+    request.reject(outcome.requeue);
   }
 
   #put(request: Request, parts: RecordParts): Promise<void> {
     const { app, results, hostname } = this.#shop;
     return results.put(recordOf(request, parts, { hostname, extended: app.conf.resultExtended }));
   }
-
-  #finish(request: Request): void {
-    if (request.acknowledged) return;
-    request.acknowledged = true;
-    request.delivery.ack().catch(ignore);
-  }
-
-  #reject(request: Request, requeue: boolean): void {
-    if (request.acknowledged) return;
-    request.acknowledged = true;
-    request.delivery.reject(requeue).catch(ignore);
-  }
 }
 
-function familyOf({ id, rootId, delivery }: Request, inheritsPriority: boolean): Family {
-  return { id, rootId, ...(inheritsPriority ? { priority: delivery.envelope.properties.priority } : {}) };
+function signalNumber(signal: string): number | null {
+  return Object.entries(constants.signals).find(([name]) => name === signal)?.[1] ?? null;
+}
+
+function keepsErrors({ ignoreResult, storeErrorsEvenIfIgnored }: Policy): boolean {
+  return !ignoreResult || storeErrorsEvenIfIgnored;
 }
 
 function endOf({ startedAt, runtimeMs }: Outcome): number {
@@ -194,8 +194,4 @@ function rejectedText({ requeue, reason }: Rejected, { acknowledged }: Request):
   const kept = requeue ? "put back" : "set aside";
   const done = acknowledged ? "its message was acknowledged before; set acksLate to keep it" : kept;
   return `rejected (${reason}): ${done}`;
-}
-
-function ignore(): void {
-  // The consumer closed before it could settle: the message stays the broker's, and comes again.
 }

@@ -1,6 +1,7 @@
 // The fields of Celery's task events, and the result records that belong to a request.
 import type { Instant } from "../clock.ts";
-import { readBody } from "../protocol/body.ts";
+import { readBodyText } from "../protocol/body.ts";
+import { writeJson } from "../protocol/json-writer.ts";
 import { isReady, type ResultRecord, type ResultTuple } from "../protocol/result-meta.ts";
 import type { Request } from "./request.ts";
 
@@ -54,14 +55,16 @@ function extendedOf(request: Request, worker: string): NonNullable<ResultRecord[
   return { name: request.name, args, kwargs, worker, retries: request.retries, queue: request.delivery.queue };
 }
 
-/** A body that cannot be read has failed its task already; its record need not fail too. */
+/** What cannot be read, or not written again (Python sends NaN), is told of as its sender described it. */
 function argumentsOf(request: Request): {
   readonly args: readonly unknown[];
   readonly kwargs: Readonly<Record<string, unknown>>;
 } {
   try {
-    return readBody(request.delivery.envelope);
+    const { args, kwargs } = readBodyText(request.body, request.id);
+    writeJson([args, kwargs], "arguments");
+    return { args, kwargs };
   } catch {
-    return { args: [], kwargs: {} };
+    return { args: [request.argsRepr], kwargs: request.kwargsRepr === "{}" ? {} : { kwargs: request.kwargsRepr } };
   }
 }

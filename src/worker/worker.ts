@@ -8,19 +8,23 @@ import { LovageError } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { ResultBackend } from "../result/result.ts";
 import type { Service } from "../service.ts";
-import { Autoscaler, autoscaleKeepaliveMs } from "./autoscale.ts";
+import { Autoscaler, type AutoscalerOptions } from "./autoscale.ts";
 import { Discards } from "./discards.ts";
 import type { EventSink } from "./event-sink.ts";
+import { FollowUp } from "./follow-up.ts";
 import { Intake } from "./intake.ts";
 import { Line } from "./line.ts";
 import { Outbox } from "./outbox.ts";
 import type { Pool } from "./pool/pool.ts";
+import { createPrefetch } from "./prefetch.ts";
 import type { Request } from "./request.ts";
 import { ResultWriter } from "./result-writer.ts";
+import { revokeInHand, type Termination } from "./revoke.ts";
 import type { RevokedTasks } from "./revoked.ts";
 import { Runner } from "./runner.ts";
 import { Settlement } from "./settlement.ts";
 import type { Steering } from "./steering.ts";
+import { tellOfWaiting } from "./tell-of-waiting.ts";
 import { TaskControls } from "./task-controls.ts";
 import type { Workshop } from "./workshop.ts";
 
@@ -41,7 +45,7 @@ export interface WorkerOptions {
   readonly emit: Emit;
   readonly clock: Clock;
   readonly revoked: RevokedTasks;
-  readonly autoscale: { readonly max: number; readonly min: number } | null;
+  readonly autoscale: Pick<AutoscalerOptions, "max" | "min" | "keepaliveMs"> | null;
   /** Remote control asked for a warm shutdown: stop the worker. */
   readonly onShutdown: (reason: string) => void;
 }
@@ -52,6 +56,7 @@ export class Worker implements Service, Steering {
   readonly startedAt: Instant;
   readonly pool: Pool;
   readonly #options: WorkerOptions;
+  readonly #prefetchOf: ReturnType<typeof createPrefetch>;
   readonly #ending = new AbortController();
   readonly #results: ResultWriter;
   readonly #line: Line;
@@ -64,36 +69,31 @@ export class Worker implements Service, Steering {
   /** Everything that was received and is not settled. */
   readonly #inHand = new Set<Request>();
   #consumer: Consumer | null = null;
+  #starting: Promise<void> | null = null;
+  #isDispatching = false;
   #stopping: Promise<void> | null = null;
 
   constructor(options: WorkerOptions) {
     const { app, hostname, backend, pool, revoked, events, emit, clock } = options;
     const ending = this.#ending.signal;
     this.#options = options;
+    this.#prefetchOf = createPrefetch(app.conf, options.prefetchMultiplier);
     this.app = app;
     this.hostname = hostname;
     this.pool = pool;
     this.startedAt = clock.now();
     this.#revoked = revoked;
-    this.#results = new ResultWriter({ backend, emit, clock, ending });
+    this.#results = new ResultWriter({ backend, emit, clock, ending, onRoom: () => this.#dispatch() });
     const results = this.#results;
-    const shop: Workshop = {
-      app,
-      hostname,
-      broker: options.broker,
-      pool,
-      results,
-      revoked,
-      events,
-      emit,
-      clock,
-      ending,
-    };
+    const shop: Workshop = { ...options, results, ending };
     const outbox = new Outbox({ broker: () => app.broker(), clock, emit, ending });
     const onDone = (request: Request): void => this.#onDone(request);
     this.#line = new Line({ clock, onReady: () => this.#dispatch() });
-    this.#runner = new Runner({ shop, settlement: new Settlement(shop, outbox), onDone });
-    this.#discards = new Discards(shop, onDone);
+    const onFree = (): void => this.#dispatch();
+    const followUp = new FollowUp(shop, outbox);
+    this.#runner = new Runner({ shop, settlement: new Settlement({ shop, outbox, followUp }), onFree, onDone });
+    this.#discards = new Discards({ shop, followUp, onDone });
+    pool.onRoom(onFree);
     this.#intake = new Intake({ shop, discards: this.#discards, admit: (request) => this.#admit(request) });
     this.#autoscaler = this.#createAutoscaler();
     this.#controls = new TaskControls({
@@ -108,19 +108,20 @@ export class Worker implements Service, Steering {
   }
 
   get prefetchCount(): number {
-    const { prefetchMultiplier } = this.#options;
-    if (this.app.conf.workerDisablePrefetch) return Math.max(1, this.pool.size);
-    if (prefetchMultiplier === 0) return 0;
-    // A message that waits for its eta must not keep others out; yet somebody has to hold them all.
-    const most = this.app.conf.workerEtaTaskLimit ?? Number.POSITIVE_INFINITY;
-    return this.pool.size * prefetchMultiplier + Math.min(most, this.#line.scheduledCount);
+    return this.#prefetchOf(this.pool.size, this.#line.scheduledCount);
   }
 
-  /** Starts the pool, then consumes. */
+  /** Starts the pool, then consumes. A stop that comes meanwhile waits for it, and then ends it. */
   async start(): Promise<void> {
+    this.#starting ??= this.#start();
+    await this.#starting;
+  }
+
+  async #start(): Promise<void> {
     const { queues, broker, emit, hostname, app } = this.#options;
     await signals.workerInit.send({ sender: hostname, app });
     await this.pool.start();
+    if (this.#stopping !== null) return;
     this.#consumer = await broker.consume(queues, {
       label: hostname,
       prefetch: this.prefetchCount,
@@ -183,21 +184,10 @@ export class Worker implements Service, Steering {
     return this.#controls.rateOf(task);
   }
 
-  revoke(
-    ids: readonly string[],
-    { terminate = false, signal = "SIGTERM" }: { readonly terminate?: boolean; readonly signal?: NodeJS.Signals } = {},
-  ): readonly string[] {
+  revoke(ids: readonly string[], termination: Termination = {}): readonly string[] {
+    const parts = { inHand: this.#inHand, line: this.#line, discards: this.#discards, pool: this.pool };
     this.#revoked.add(ids, this.#options.clock.now());
-    const named = new Set(ids);
-    const found = [...this.#inHand].filter(({ id }) => named.has(id));
-    for (const request of found) {
-      if (request.stage !== "received" && request.stage !== "scheduled") continue;
-      this.#line.remove(request);
-      this.#discards.discard(request, "revoked");
-    }
-    if (!terminate) return [];
-    const active = found.filter(({ stage }) => stage === "active");
-    return active.filter(({ id }) => this.pool.terminate(id, signal)).map(({ id }) => id);
+    return revokeInHand(parts, ids, termination);
   }
 
   setRateLimit(task: string, rate: string | number | null): void {
@@ -246,14 +236,31 @@ export class Worker implements Service, Steering {
     this.#dispatch();
   }
 
+  /** What it starts or discards may end at once and call it again: then the loop that is under way goes on. */
   #dispatch(): void {
+    if (this.#isDispatching) return;
+    this.#isDispatching = true;
     while (this.#stopping === null && this.pool.free > 0 && !this.#results.isFull) {
       const request = this.#line.next();
-      if (request === undefined) return;
-      if (this.#revoked.has(request.id)) this.#discards.discard(request, "revoked");
-      else if (request.isExpired(this.#options.clock.now())) this.#discards.discard(request, "expired");
-      else this.#runner.start(request);
+      if (request === undefined) {
+        this.#askForMore();
+        break;
+      }
+      this.#begin(request);
     }
+    this.#isDispatching = false;
+  }
+
+  #begin(request: Request): void {
+    if (request.delivery.isLost) this.#onDone(request);
+    else if (this.#revoked.has(request.id)) this.#discards.discard(request, "revoked");
+    else if (request.isExpired(this.#options.clock.now())) this.#discards.discard(request, "expired");
+    else this.#runner.start(request);
+  }
+
+  /** A consumer may wait until there is room for several, but not while a slot is free and nothing waits for it. */
+  #askForMore(): void {
+    if (this.#inHand.size > 0) this.#consumer?.setPrefetch(this.prefetchCount);
   }
 
   #onDone(request: Request): void {
@@ -265,10 +272,16 @@ export class Worker implements Service, Steering {
   async #stop(): Promise<void> {
     const { emit, hostname, app } = this.#options;
     await this.#autoscaler?.stop();
+    await this.#starting?.catch(() => undefined);
     await this.#consumer?.pause();
-    this.#line.clear();
+    // At once, so that others need not wait for them until the longest task here has ended.
+    for (const request of this.#line.clear()) request.reject(true);
+    const { clock } = this.#options;
+    const waiting = tellOfWaiting({ clock, emit, runner: this.#runner });
     await this.#runner.drain();
+    await this.#discards.drain();
     await this.#results.flush();
+    waiting.abort();
     await this.pool.stop();
     await this.#consumer?.close();
     this.#ending.abort();
@@ -282,7 +295,6 @@ export class Worker implements Service, Steering {
     const reserved = (): number => this.#line.readyCount;
     const active = (): number => this.#runner.activeCount;
     const resize = (size: number): Promise<void> => this.resizePool(size);
-    const keepaliveMs = autoscaleKeepaliveMs(process.env);
-    return new Autoscaler({ ...autoscale, keepaliveMs, clock, emit, pool, reserved, active, resize });
+    return new Autoscaler({ ...autoscale, clock, emit, pool, reserved, active, resize });
   }
 }

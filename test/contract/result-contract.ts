@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { writeJson } from "../../src/protocol/json-writer.ts";
 import type { ResultMeta, ResultRecord } from "../../src/protocol/result-meta.ts";
+import type { ChordKeeper, ChordPart } from "../../src/result/chord.ts";
 import type { ResultBackend } from "../../src/result/result.ts";
 import { anyData, anyText } from "../helper/wire.ts";
 import { AT, failureOf, metaOf, recordOf, startedOf } from "../result/sample.ts";
@@ -168,4 +169,111 @@ export function describeResults(name: string, open: () => Promise<ResultStage>):
       await stage.backend.close();
     });
   });
+
+  describe(`${name} keeps chords`, () => {
+    let stage: ResultStage;
+    let here: ChordKeeper;
+    let there: ChordKeeper;
+    let groupId: string;
+
+    beforeEach(async () => {
+      stage = await open();
+      [here, there] = [chordsOf(stage.backend), chordsOf(stage.other)];
+      groupId = randomUUID();
+    });
+    afterEach(() => stage.close());
+
+    const part = (groupIndex: number | null, more: Partial<ChordPart> = {}): ChordPart => {
+      const id = `task ${groupIndex}`;
+      return { groupId, groupIndex, taskId: id, state: "SUCCESS", resultText: writeJson(`result of ${id}`), ...more };
+    };
+
+    it("and gives the results, in order, to the part that completes them, and to no other", async () => {
+      await here.open([{ groupId, size: 3, tree: null }]);
+      expect(await here.join(part(1))).toBeNull();
+      expect(await there.join(part(2))).toBeNull();
+      const complete = await there.join(part(0));
+      expect(complete?.parts.map(({ taskId, result }) => [taskId, result])).toEqual([
+        ["task 0", "result of task 0"],
+        ["task 1", "result of task 1"],
+        ["task 2", "result of task 2"],
+      ]);
+      expect(complete?.tree).toBeNull();
+      expect(await here.join(part(1))).toBeNull();
+    });
+
+    it("and does not mind when parts end before it is known how many they are", async () => {
+      expect(await here.join(part(0))).toBeNull();
+      await there.open([{ groupId, size: 2, tree: null }]);
+      expect((await here.join(part(1)))?.parts).toHaveLength(2);
+    });
+
+    it("and counts a part once, however often and with whatever result it comes", async () => {
+      await here.open([{ groupId, size: 3, tree: null }]);
+      const failed = { state: "FAILURE", resultText: '{"exc_type": "E", "exc_message": [], "exc_module": "m"}' };
+      await here.join(part(0, failed));
+      await there.join(part(0, { resultText: "1" }));
+      await here.join(part(0, { resultText: "2" }));
+      await there.join(part(0, failed));
+      expect(await here.join(part(1))).toBeNull();
+      expect(await here.join(part(1))).toBeNull();
+      const complete = await there.join(part(2));
+      expect(complete?.parts.map(({ state, result }) => [state, result])).toEqual([
+        ["SUCCESS", 1],
+        ["SUCCESS", "result of task 1"],
+        ["SUCCESS", "result of task 2"],
+      ]);
+    });
+
+    it("and gives the results again to the part that completed them, until the chord is closed", async () => {
+      await here.open([{ groupId, size: 2, tree: null }]);
+      await here.join(part(0));
+      expect((await here.join(part(1)))?.parts).toHaveLength(2);
+      expect((await there.join(part(1)))?.parts).toHaveLength(2);
+      expect(await there.join(part(0))).toBeNull();
+      await there.close(groupId);
+      expect(await there.join(part(1))).toBeNull();
+      expect(await here.join(part(0))).toBeNull();
+    });
+
+    it("and lets exactly one go on when all end at once", async () => {
+      await here.open([{ groupId, size: 60, tree: null }]);
+      const parts = Array.from({ length: 60 }, (_, index) => part(index));
+      const ends = parts.map((one, index) => (index % 2 === 0 ? here : there).join(one));
+      const told = (await Promise.all(ends)).filter((complete) => complete !== null);
+      expect(told.map(({ parts: all }) => all.length)).toEqual([60]);
+    });
+
+    it("and keeps chords apart, puts parts without a place last, and keeps the tree of ids", async () => {
+      const tree = [
+        [groupId, null],
+        [
+          [["a", null], null],
+          [["inner", null], [[["b", null], null]]],
+        ],
+      ] as const;
+      const other = randomUUID();
+      await here.open([
+        { groupId, size: 2, tree },
+        { groupId: other, size: 1, tree: null },
+      ]);
+      await here.join(part(null, { taskId: "b" }));
+      const second = await here.join(part(0, { groupId: other }));
+      expect(second).toMatchObject({ parts: [{ taskId: "task 0" }], tree: null });
+      const first = await there.join(part(7, { taskId: "a" }));
+      expect(first?.parts.map(({ taskId }) => taskId)).toEqual(["a", "b"]);
+      expect(first?.tree).toEqual(tree);
+    });
+
+    it("and refuses when it is closed", async () => {
+      await stage.backend.close();
+      await expect(here.join(part(0))).rejects.toMatchObject({ code: "result" });
+      await expect(here.open([{ groupId, size: 1, tree: null }])).rejects.toMatchObject({ code: "result" });
+    });
+  });
+}
+
+function chordsOf({ chords }: ResultBackend): ChordKeeper {
+  if (chords === undefined) throw new Error("this backend keeps no chords");
+  return chords;
 }

@@ -139,6 +139,7 @@ function createPool(note: (method: string) => void): Pool {
     kind: "prefork",
     size: 2,
     free: 1,
+    onRoom: () => undefined,
     run: () => Promise.reject(new Error("not here")),
     terminate: () => false,
     resize: async () => undefined,
@@ -172,5 +173,6 @@ export function requestOf(
   const plain = envelopeOf(name, { task: "proj.add", ...wish });
   const envelope = { ...plain, headers: { ...plain.headers, ...headers } };
   const settle = async (): Promise<boolean> => true;
-  return new Request({ envelope, queue: "celery", redelivered: false, ack: settle, reject: settle }, 0, "UTC");
+  const delivery = { envelope, queue: "celery", redelivered: false, isLost: false, ack: settle, reject: settle };
+  return new Request(delivery, 0, "UTC");
 }

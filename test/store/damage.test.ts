@@ -41,6 +41,7 @@ describe("a damaged beat-record", () => {
     await using folder = temporaryFolder();
     const path = folder.file("beat-record");
     writeFileSync(path, bytes);
+    writeFileSync(`${path}-lock`, "");
     writeFileSync(`${path}-wal`, "left over");
     const events: LovageEvent[] = [];
     const store = await openStore(path, { clock, emit: (event) => events.push(event) });
@@ -55,6 +56,7 @@ describe("a damaged beat-record", () => {
 
   it("keeps each one that was moved aside, even within one second", async () => {
     await using folder = temporaryFolder();
+    writeFileSync(folder.file("beat-record-lock"), "");
     for (let round = 0; round < 3; round += 1) {
       writeFileSync(folder.file("beat-record"), `rubbish ${round} `.repeat(100));
       await (await openStore(folder.file("beat-record"), { clock })).close();
@@ -143,6 +145,16 @@ describe("a file that is somebody else's", () => {
     ["celerybeat-schedule", gnu, "a schedule file of Celery's (GNU dbm)"],
     ["schedule.yaml", Buffer.from("entries: {}\n".repeat(30)), "a .yaml file"],
   ];
+  it("is refused when it is text that no beat has had before, and nothing is made beside it", async () => {
+    await using folder = temporaryFolder();
+    writeFileSync(folder.file("notes"), "buy milk");
+    await expect(openStore(folder.file("notes"))).rejects.toThrow(
+      "is a text file, not a beat-record; it is left as it is",
+    );
+    expect(readFileSync(folder.file("notes"), "utf8")).toBe("buy milk");
+    expect(readdirSync(folder.path)).toEqual(["notes"]);
+  });
+
   it.each(files)("is refused and left as it is: %s", async (name, bytes, what) => {
     await using folder = temporaryFolder();
     writeFileSync(folder.file(name), bytes);

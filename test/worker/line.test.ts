@@ -14,6 +14,7 @@ function requestOf(name: string, { task = "proj.t", inMs = 0 } = {}): Request {
     envelope: { ...envelope, headers: { ...envelope.headers, eta } },
     queue: "celery",
     redelivered: false,
+    isLost: false,
     ack: async () => true,
     reject: async () => true,
   };

@@ -1,7 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { LovageError } from "../../src/error.ts";
 import type { LovageEvent } from "../../src/event.ts";
 import type { ResultRecord } from "../../src/protocol/result-meta.ts";
 import type { ResultBackend } from "../../src/result/result.ts";
+import { openResultBackend } from "../../src/result/open.ts";
 import { ResultWriter } from "../../src/worker/result-writer.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
 
@@ -19,7 +22,7 @@ function stage(failures = 0) {
   const put: ResultBackend["put"] = async (records) => {
     if (left > 0) {
       left -= 1;
-      throw new Error("the backend is away");
+      throw new LovageError("result", "the backend is away");
     }
     batches.push(records.map(({ taskId, state }) => `${taskId}:${state}`));
   };
@@ -70,6 +73,34 @@ describe("the writer of results", () => {
     expect(writer.isFull).toBe(false);
   });
 
+  it("does not let a record that is refused keep the others back, and keeps why in its place", async () => {
+    const clock = new ManualClock(0);
+    const log: LovageEvent[] = [];
+    const backend = await openResultBackend(`memory://${randomUUID()}`, { expiresMs: null });
+    const { signal } = new AbortController();
+    const writer = new ResultWriter({ backend, clock, emit: (event) => void log.push(event), ending: signal });
+    const unwritable = { name: "proj.t", args: [Number.NaN], kwargs: {}, worker: "w", retries: 0, queue: "celery" };
+    const records = [recordOf("a"), { ...recordOf("b"), extended: unwritable }, recordOf("c")];
+    await Promise.all(records.map((record) => writer.put(record)));
+    const metas = await backend.get(["a", "b", "c"]);
+    expect(metas.map((meta) => meta?.state)).toEqual(["SUCCESS", "FAILURE", "SUCCESS"]);
+    expect(metas[1]?.result).toMatchObject({ exc_type: "EncodeError" });
+    expect(log).toMatchObject([{ type: "failure", where: "results" }]);
+    await backend.close();
+  });
+
+  it("tells when it is full no longer", async () => {
+    const clock = new ManualClock(0);
+    const { signal } = new AbortController();
+    const backend = await openResultBackend(`memory://${randomUUID()}`, { expiresMs: null });
+    let rooms = 0;
+    const onRoom = (): void => void (rooms += 1);
+    const writer = new ResultWriter({ backend, clock, emit: () => undefined, ending: signal, onRoom });
+    await Promise.all(Array.from({ length: 1200 }, (_, index) => writer.put(recordOf(String(index)))));
+    expect([rooms, writer.isFull]).toEqual([1, false]);
+    await backend.close();
+  });
+
   it("waits no longer when the worker ends", async () => {
     const { writer, clock, ending } = stage(Number.POSITIVE_INFINITY);
     const stored = writer.put(recordOf("a"));
@@ -82,7 +113,12 @@ describe("the writer of results", () => {
 
   it("keeps nothing where there is no backend", async () => {
     const { signal } = new AbortController();
-    const writer = new ResultWriter({ backend: null, clock: new ManualClock(0), emit: () => undefined, ending: signal });
+    const writer = new ResultWriter({
+      backend: null,
+      clock: new ManualClock(0),
+      emit: () => undefined,
+      ending: signal,
+    });
     await writer.put(recordOf("a"));
     expect(writer.waiting).toBe(0);
   });

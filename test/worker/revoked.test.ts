@@ -145,7 +145,26 @@ describe("openRevoked", () => {
     expect(await readdir(folder.path)).toEqual(["state"]);
   });
 
-  it.each(["", "{", '{"revoked": ', "null", "[]", '{"revoked": [["a"]]}', "SQLite format 3\0"])(
+  it.each(["{", "null", "[]", "SQLite format 3\0", "buy milk"])(
+    "refuses a file with %j, which is none of its own, and leaves it as it is",
+    async (content) => {
+      await using folder = temporaryFolder();
+      await writeFile(folder.file("state"), content);
+      const { clock, emit } = stage();
+      await expect(openRevoked(folder.file("state"), clock, { emit })).rejects.toThrow("it is left as it is");
+      expect(await readFile(folder.file("state"), "utf8")).toBe(content);
+      expect(await readdir(folder.path)).toEqual(["state"]);
+    },
+  );
+
+  it("takes an empty file for a new one", async () => {
+    await using folder = temporaryFolder();
+    await writeFile(folder.file("state"), "");
+    const { clock, emit } = stage();
+    expect((await openRevoked(folder.file("state"), clock, { emit })).ids).toEqual([]);
+  });
+
+  it.each(['{"revoked"', '{"revoked": ', '{"revoked": [["a"]]}'])(
     "moves a file with %j aside, says so once, and begins anew",
     async (content) => {
       await using folder = temporaryFolder();

@@ -3,7 +3,14 @@ import { describe, expect, it } from "vitest";
 import { App } from "../../src/app/app.ts";
 import { currentTask } from "../../src/app/current.ts";
 import type { TaskContext } from "../../src/app/task-context.ts";
-import { Ignore, Reject, Retry, SoftTimeLimitExceeded, TaskRevokedError, TimeLimitExceeded } from "../../src/app/task-errors.ts";
+import {
+  Ignore,
+  Reject,
+  Retry,
+  SoftTimeLimitExceeded,
+  TaskRevokedError,
+  TimeLimitExceeded,
+} from "../../src/app/task-errors.ts";
 import type { TaskRequest } from "../../src/app/task-request.ts";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import { type Clock, systemClock } from "../../src/clock.ts";
@@ -592,7 +599,11 @@ describe("a task that is asked to stop", () => {
     app.task("proj.wait", function (this: TaskContext) {
       return pause(60_000, undefined, { signal: this.signal });
     });
-    const running = runJob(app, jobOf("proj.wait"), hooks({ onStop, onStart: () => setImmediate(() => stop(new TaskRevokedError("terminated"))) }));
+    const running = runJob(
+      app,
+      jobOf("proj.wait"),
+      hooks({ onStop, onStart: () => setImmediate(() => stop(new TaskRevokedError("terminated"))) }),
+    );
     expect(await running).toMatchObject({ state: "REVOKED", reason: "terminated", signal: "SIGTERM" });
   });
 
@@ -613,16 +624,18 @@ describe("a task that is asked to stop", () => {
       stop(new TimeLimitExceeded(3));
       this.signal.throwIfAborted();
     });
-    expect((await failureOf(app, jobOf("proj.wait"), { onStop })).exceptionRepr).toBe(
-      "TimeLimitExceeded(3)",
-    );
+    expect((await failureOf(app, jobOf("proj.wait"), { onStop })).exceptionRepr).toBe("TimeLimitExceeded(3)");
   });
 
   it("does not begin when the wish came first", async () => {
     const app = newApp();
     const seen: string[] = [];
     app.task("proj.late", () => void seen.push("ran"));
-    const outcome = await runJob(app, jobOf("proj.late"), hooks({ onStop: (stop) => stop(new TaskRevokedError("terminated")) }));
+    const outcome = await runJob(
+      app,
+      jobOf("proj.late"),
+      hooks({ onStop: (stop) => stop(new TaskRevokedError("terminated")) }),
+    );
     expect([outcome.state, seen]).toEqual(["REVOKED", []]);
   });
 });

@@ -1,7 +1,8 @@
 // The worker as a whole, in one process: what it takes, when it runs it, and what it leaves behind.
 import { describe, expect, it } from "vitest";
 import type { App } from "../../src/app/app.ts";
-import { rejectedQueue } from "../../src/broker/consumer.ts";
+import { signals } from "../../src/app/worker-signals.ts";
+import { type Delivery, rejectedQueue } from "../../src/broker/consumer.ts";
 import type { LovageEvent } from "../../src/event.ts";
 import { envelopeOf } from "../helper/envelope.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
@@ -437,5 +438,146 @@ describe("a worker", () => {
     await clock.advance(6000);
     await untilState(stage, id, "FAILURE");
     expect((await stage.meta(id))[0]?.result).toMatchObject({ exc_type: "TimeLimitExceeded", exc_message: [5] });
+  });
+
+  it("gets through thousands of expired tasks in a row, kept or not, and then runs what comes after", async () => {
+    const clock = new ManualClock(Date.UTC(2026, 10, 21));
+    for (const taskIgnoreResult of [true, false]) {
+      await using stage = await startWorkerStage({
+        clock,
+        prefetchMultiplier: 0,
+        settings: { taskIgnoreResult },
+        define: (app) => {
+          app.task("proj.late", () => 1);
+          app.task("proj.note", () => 2, { ignoreResult: false });
+        },
+      });
+      const at = clock.now();
+      const etas = { eta: new Date(at + 1000), expires: new Date(at + 500) };
+      const batch = Array.from({ length: 6000 }, () =>
+        stage.app.createEnvelope({ task: "proj.late", args: [], kwargs: {}, options: etas }, at),
+      );
+      await stage.broker.publish(batch);
+      await waitUntil(() => stage.worker.scheduled().length === 6000, { what: "all to wait for their eta" });
+      const { id } = await stage.app.sendTask("proj.note", [], {}, { ignoreResult: false, eta: new Date(at + 2000) });
+      await clock.advance(5000);
+      await untilState(stage, id, "SUCCESS");
+      await waitUntil(() => logged(stage, "task-discarded").length === 6000, { what: "all to be discarded" });
+    }
+  });
+
+  it("takes a limit of 0 for none", async () => {
+    await using stage = await startWorkerStage({ define: add, settings: { taskTimeLimit: 0, taskSoftTimeLimit: 0 } });
+    stage.worker.setTimeLimit("proj.add", 0, 0);
+    const { id } = await stage.app.sendTask("proj.add", [1, 2]);
+    await untilState(stage, id, "SUCCESS");
+  });
+
+  it("holds a task to its time limit while what listens to its start does not come to an end", async () => {
+    const clock = new ManualClock(Date.UTC(2026, 10, 21));
+    await using stage = await startWorkerStage({
+      clock,
+      define: (app) => {
+        app.task("proj.held", () => 1, { timeLimit: 3, beforeStart: () => new Promise<void>(() => undefined) });
+      },
+    });
+    const { id } = await stage.app.sendTask("proj.held");
+    await clock.advance(10);
+    await waitUntil(() => stage.worker.active().length === 1, { what: "it to run" });
+    await clock.advance(4000);
+    await untilState(stage, id, "FAILURE");
+  });
+
+  it("sends the failure signal of a task that could not send it itself, and calls its errbacks", async () => {
+    const failed: string[] = [];
+    const handler = ({ sender }: { readonly sender: string }): void => void failed.push(sender);
+    signals.taskFailure.connect(handler, { sender: "proj.stuck" });
+    const clock = new ManualClock(Date.UTC(2026, 10, 21));
+    const called: unknown[] = [];
+    await using stage = await startWorkerStage({
+      clock,
+      define: (app) => {
+        app.task("proj.stuck", () => new Promise<never>(() => undefined), { timeLimit: 1 });
+        app.task("proj.errback", (id: string) => void called.push(id));
+      },
+    });
+    const linkError = stage.app.signature("proj.errback");
+    const { id } = await stage.app.sendTask("proj.stuck", [], {}, { linkError });
+    await clock.advance(10);
+    await waitUntil(() => stage.worker.active().length === 1, { what: "it to run" });
+    await clock.advance(2000);
+    await waitUntil(() => called.length === 1, { what: "the errback" });
+    signals.taskFailure.disconnect(handler);
+    expect(failed).toEqual(["proj.stuck"]);
+    expect(called).toEqual([id]);
+  });
+
+  it("refuses to terminate with a signal that would open a debugger", async () => {
+    await using stage = await startWorkerStage({ define: add });
+    expect(() => stage.worker.revoke(["x"], { terminate: true, signal: "SIGUSR1" })).toThrow("SIGUSR1");
+  });
+
+  it("on a warm stop gives back at once what has not begun, before what runs has ended", async () => {
+    const held = gate();
+    await using stage = await startWorkerStage({
+      concurrency: 1,
+      define: (app) => {
+        app.task("proj.hold", () => held.opened);
+      },
+    });
+    for (let index = 0; index < 4; index += 1) await stage.app.sendTask("proj.hold");
+    await waitUntil(() => stage.worker.reserved().length === 3, { what: "three to wait" });
+    const stopping = stage.worker.stop();
+    await waitUntil(async () => (await stage.broker.depth("celery")) === 3, { what: "three to be back" });
+    expect(stage.worker.active()).toHaveLength(1);
+    held.open();
+    await stopping;
+  });
+
+  it("keeps a message whose body nobody can read, and fails its task", async () => {
+    await using stage = await startWorkerStage({ define: add });
+    const bodies = ['{"a": 1}', "null", "", "not JSON", "[5, {}, {}]", "[[], [1], {}]"];
+    const batch = bodies.map((body, index) => ({ ...envelopeOf(`b${index}`, { task: "proj.add" }), body }));
+    await stage.broker.publish(batch);
+    await waitUntil(async () => (await stage.broker.depth(rejectedQueue("celery"))) === bodies.length, {
+      what: "all to be set aside",
+    });
+    for (const { id } of batch) expect(await stateOf(stage, id)).toBe("FAILURE");
+    const { id } = await stage.app.sendTask("proj.add", [1, 2]);
+    await untilState(stage, id, "SUCCESS");
+  });
+
+  it("says of a message that names no task what is to be done about it", async () => {
+    await using stage = await startWorkerStage({ define: add });
+    const first = { ...envelopeOf("one"), task: "", headers: {} };
+    await stage.broker.publish([first]);
+    await waitUntil(() => logged(stage, "message-refused").length === 1, { what: "the refusal" });
+    expect(logged(stage, "message-refused")[0]?.reason).toContain("task_protocol = 2");
+  });
+
+  it("does not run again what has succeeded before, where the settings ask for that", async () => {
+    let runs = 0;
+    await using stage = await startWorkerStage({
+      settings: { workerDeduplicateSuccessfulTasks: true, taskAcksLate: true },
+      define: (app) => {
+        app.task("proj.count", () => {
+          runs += 1;
+        });
+      },
+    });
+    const plain = envelopeOf("once", { task: "proj.count", args: [] });
+    await stage.broker.publish([plain]);
+    await untilState(stage, plain.id, "SUCCESS");
+    await stage.broker.publish([envelopeOf("once", { task: "proj.count", args: [], queue: "aside" })]);
+    const aside = { name: "aside", exchange: "", exchangeType: "direct", routingKey: "aside" } as const;
+    const taken: Delivery[] = [];
+    const onDelivery = (delivery: Delivery): void => void taken.push(delivery);
+    const options = { label: "other", prefetch: 1, onDelivery, onUnreadable: () => undefined };
+    const other = await stage.broker.consume([aside], options);
+    await waitUntil(() => taken.length === 1, { what: "another to take it" });
+    await other.close();
+    await stage.worker.addQueue(aside);
+    await waitUntil(() => logged(stage, "task-discarded").length === 1, { what: "the second to be dropped" });
+    expect(runs).toBe(1);
   });
 });

@@ -119,6 +119,7 @@ export class MemoryConsumer implements Consumer {
       envelope: item.envelope,
       queue,
       redelivered: item.redelivered,
+      isLost: false,
       ack: () => settle(),
       reject: (again: boolean) => settle(again ? requeue : setAside),
     });

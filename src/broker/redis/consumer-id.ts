@@ -26,6 +26,13 @@ export function isGone(consumerId: string): boolean {
   return /^[1-9]\d*-[1-9]\d*$/.test(`${pid}-${started}`) && hasEnded(Number(pid), String(started));
 }
 
+/** True when the process runs on this machine; false when it does not, or nobody here can tell. */
+export function isHere(consumerId: string): boolean {
+  const [, home, pid, started] = consumerId.split("-");
+  if (home === nowhere || home !== machine()) return false;
+  return /^[1-9]\d*-[1-9]\d*$/.test(`${pid}-${started}`) && !hasEnded(Number(pid), String(started));
+}
+
 function hasEnded(pid: number, started: string): boolean {
   if (!isRunning(pid)) return true;
   const stat = statOf(pid);

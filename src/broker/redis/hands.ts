@@ -24,6 +24,8 @@ export interface Taken {
 export class Hands {
   readonly #context: HandsOptions;
   readonly #tags = new Set<string>();
+  /** Of those that were given to others and that nobody here has settled yet. */
+  readonly #lost = new Set<string>();
 
   constructor(context: HandsOptions) {
     this.#context = context;
@@ -51,6 +53,13 @@ export class Hands {
     void this.#context.settling.settle(tag, { kind: "requeue" }).catch(() => undefined);
   }
 
+  /** It was given to somebody else. */
+  lose(tag: string): void {
+    if (!this.#tags.delete(tag)) return;
+    this.#lost.add(tag);
+    this.#context.onSettled("ack");
+  }
+
   /** Everything that is still in hand, for whoever gives it back; nobody can settle it any more. */
   empty(): readonly string[] {
     const tags = [...this.#tags];
@@ -64,22 +73,30 @@ export class Hands {
       settled ??= this.#settle(tag, how);
       return settled;
     };
+    const lost = this.#lost;
     return {
       envelope,
       queue,
       redelivered: envelope.headers["redelivered"] === true,
+      get isLost() {
+        return lost.has(tag);
+      },
       ack: () => settle({ kind: "ack" }),
       reject: (requeue) => settle(requeue ? { kind: "requeue" } : this.#aside(queue)),
     };
   }
 
-  async #settle(tag: string, how: Ending): Promise<boolean> {
-    if (!this.#tags.has(tag)) return false;
+  #settle(tag: string, how: Ending): Promise<boolean> {
+    this.#lost.delete(tag);
+    if (!this.#tags.has(tag)) return Promise.resolve(false);
     const settled = this.#context.settling.settle(tag, how);
+    const leave = (): void => {
+      this.#tags.delete(tag);
+      this.#context.onSettled(how.kind);
+    };
     // What goes back must be there before the next is taken: it is the next.
-    if (how.kind === "requeue") await settled.catch(() => undefined);
-    this.#tags.delete(tag);
-    this.#context.onSettled(how.kind);
+    if (how.kind === "requeue") settled.then(leave, leave);
+    else leave();
     return settled;
   }
 

@@ -15,6 +15,7 @@ import { giveBack } from "./give-back.ts";
 import { Hands } from "./hands.ts";
 import { Settling } from "./settling.ts";
 import { unackedEnd } from "./unacked.ts";
+import { goneOf } from "./sweep.ts";
 import { Upkeep } from "./upkeep.ts";
 
 /** Even when nobody calls: a safety look, and a look at what is due. */
@@ -23,6 +24,8 @@ const lookMs = 1000;
 const pollMs = 50;
 const messagesPerFetch = 200;
 const bytesPerFetch = 1 << 20;
+/** While there is more in the queues, room for so many is waited for: one fetch for each message would cost more than it. */
+const mostPatience = 16;
 
 export class RedisConsumer implements Consumer {
   readonly #id = createConsumerId();
@@ -62,7 +65,7 @@ export class RedisConsumer implements Consumer {
       options,
       // Our own pushes are no news to us.
       onSettled: (how) => {
-        if (this.#isStarved || how === "requeue") this.#bell.ring();
+        if (how === "requeue" || (this.#isStarved && this.#isWorthIt())) this.#bell.ring();
       },
     });
     this.#upkeep = new Upkeep({
@@ -112,9 +115,10 @@ export class RedisConsumer implements Consumer {
     return found;
   }
 
+  /** Said again, it has the consumer take what there is room for now, however little. */
   setPrefetch(prefetch: number): void {
     this.#prefetch = prefetch;
-    this.#bell.ring();
+    if (this.#isStarved && this.#room() > 0) this.#bell.ring();
   }
 
   async pause(): Promise<void> {
@@ -177,7 +181,9 @@ export class RedisConsumer implements Consumer {
   /** Also over a connection that stands, when Redis has forgotten us. */
   async #introduce(link: ConsumerLink): Promise<void> {
     await declareBound(link, this.#keys.prefix, this.#queues);
-    this.#settling.resume(link, await this.#upkeep.register(link));
+    const stood = await this.#upkeep.register(link);
+    if (!stood) for (const tag of await goneOf(link, this.#keys, [...this.#hands.tags])) this.#hands.lose(tag);
+    this.#settling.resume(link, stood);
   }
 
   #sayRefusal(refusal: string | undefined): void {
@@ -194,6 +200,11 @@ export class RedisConsumer implements Consumer {
 
   #room(): number {
     return this.#prefetch === 0 ? messagesPerFetch : this.#prefetch - this.#hands.tags.size;
+  }
+
+  /** Whether there is room for as many as make a fetch worth its while. */
+  #isWorthIt(): boolean {
+    return this.#prefetch === 0 || this.#room() >= Math.min(mostPatience, Math.ceil(this.#prefetch / 2));
   }
 
   async #fetch(link: ConsumerLink): Promise<boolean> {
@@ -217,9 +228,10 @@ export class RedisConsumer implements Consumer {
     }
     const [more, ...taken] = reply as [number, ...(string | number)[]];
     this.#nextNumber = first + taken.length / 2;
-    this.#handOut(taken, queues, first);
+    // Before: who is handed something may settle it at once, or ask for more.
     this.#isStarved = more === 1;
-    return more === 1 && this.#room() > 0;
+    this.#handOut(taken, queues, first);
+    return this.#isStarved && this.#isWorthIt();
   }
 
   #handOut(taken: readonly (string | number)[], queues: readonly BoundQueue[], first: number): void {
@@ -238,6 +250,7 @@ export class RedisConsumer implements Consumer {
     this.#ended.abort();
     this.#bell.ring();
     await this.#running;
+    this.#bell.end();
     try {
       const link = this.#link === undefined || this.#link.isLost ? await this.#connect() : this.#link;
       await this.#leave(link);

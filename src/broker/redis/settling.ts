@@ -1,4 +1,4 @@
-// Acks and rejects on their way: all of one turn of the loop go together, and what got no answer goes again.
+// Acks and rejects on their way: what comes while others are under way goes together, and what got no answer goes again.
 import { LovageError } from "../../error.ts";
 import { rejectedKept } from "../consumer.ts";
 import { ackScript, setAsideScript } from "./consume-scripts.ts";
@@ -26,6 +26,8 @@ interface Waiting extends Settlement {
 }
 
 const tagsPerCall = 500;
+/** What comes while others are under way comes often: it waits this long for company, or for the next fetch. */
+const gatherMs = 1;
 
 export class Settling {
   readonly #keys: ConsumerKeys;
@@ -33,16 +35,20 @@ export class Settling {
   readonly #sent = new Set<Promise<void>>();
   #link: ConsumerLink | undefined;
   #timer: NodeJS.Immediate | undefined;
+  #gathering: NodeJS.Timeout | undefined;
+  /** Among what waits is something that was not tried yet. */
+  #isNew = false;
 
   constructor(keys: ConsumerKeys) {
     this.#keys = keys;
   }
 
   /** Resolves with whether the message was still ours. */
-  async settle(tag: string, how: Ending): Promise<boolean> {
+  settle(tag: string, how: Ending): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ tag, how, resolve, reject, tried: false });
-      this.#timer ??= setImmediate(() => this.flush());
+      this.#isNew = true;
+      this.#flushSoon();
     });
   }
 
@@ -59,12 +65,12 @@ export class Settling {
 
   /** Sends what waits, now. What fails waits for the next time. */
   flush(): void {
-    clearImmediate(this.#timer);
-    this.#timer = undefined;
+    this.#stopTimers();
     const link = this.#link;
     if (link === undefined || link.isLost || this.#waiting.length === 0) return;
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#isNew = false;
     for (let start = 0; start < waiting.length; start += tagsPerCall) {
       this.#send(link, waiting.slice(start, start + tagsPerCall));
     }
@@ -78,12 +84,25 @@ export class Settling {
 
   /** Gives up what still waits. */
   end(url: string): void {
-    clearImmediate(this.#timer);
+    this.#stopTimers();
     this.#link = undefined;
     const error = new LovageError("broker", `closed before ${url} took the acknowledgement`, {
       hint: "the message comes back to its queue",
     });
     for (const { reject } of this.#waiting.splice(0)) reject(error);
+  }
+
+  /** All of one turn of the loop together. */
+  #flushSoon(): void {
+    if (this.#sent.size > 0 || this.#gathering !== undefined) return;
+    this.#timer ??= setImmediate(() => this.flush());
+  }
+
+  #stopTimers(): void {
+    clearImmediate(this.#timer);
+    clearTimeout(this.#gathering);
+    this.#timer = undefined;
+    this.#gathering = undefined;
   }
 
   #send(link: ConsumerLink, batch: readonly Waiting[]): void {
@@ -92,7 +111,10 @@ export class Settling {
         for (const waiting of batch) waiting.tried = true;
         this.#waiting.unshift(...batch);
       })
-      .finally(() => this.#sent.delete(done));
+      .finally(() => {
+        this.#sent.delete(done);
+        if (this.#isNew && this.#sent.size === 0) this.#gathering ??= setTimeout(() => this.flush(), gatherMs);
+      });
     this.#sent.add(done);
   }
 

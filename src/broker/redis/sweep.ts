@@ -1,6 +1,6 @@
 // What others have left behind goes back to its queues: of consumers that are dead, and what was taken too long ago.
 import type { ConsumerKeys } from "./consumer-keys.ts";
-import { isGone } from "./consumer-id.ts";
+import { isGone, isHere } from "./consumer-id.ts";
 import type { ConsumerLink } from "./consumer-link.ts";
 import { consumersScript, forgetScript, overdueScript, refreshScript } from "./consume-scripts.ts";
 import { giveBack } from "./give-back.ts";
@@ -13,7 +13,8 @@ export async function sweepDead(link: ConsumerLink, keys: ConsumerKeys, self: st
   const [now = "0", ...parts] = (await link.call(consumersScript, [keys.consumers], [])) as string[];
   for (let i = 0; i + 1 < parts.length; i += 2) {
     const [id = "", score = ""] = parts.slice(i, i + 2);
-    if (id === self || (Number(score) > Number(now) && !isGone(id))) continue;
+    // A process that lives on this machine may be busy for long; if it hangs, the visibility timeout decides.
+    if (id === self || isHere(id) || (Number(score) > Number(now) && !isGone(id))) continue;
     await giveBack(link, keys, (await tagsOf(link, keys, id)).sort(byNumber));
     // At the end, so that somebody goes on with it should we die too.
     await link.call(forgetScript, [keys.consumers], [id, score]);
@@ -49,6 +50,21 @@ export async function refresh(link: ConsumerLink, keys: ConsumerKeys, tags: read
   for (let start = 0; start < tags.length; start += tagsPerCall) {
     await link.call(refreshScript, [keys.index], tags.slice(start, start + tagsPerCall));
   }
+}
+
+/** Those of the tags that are not ours any more. */
+export async function goneOf(
+  link: ConsumerLink,
+  { index }: ConsumerKeys,
+  tags: readonly string[],
+): Promise<readonly string[]> {
+  const gone: string[] = [];
+  for (let start = 0; start < tags.length; start += tagsPerCall) {
+    const some = tags.slice(start, start + tagsPerCall);
+    const scores = await link.run((client) => client.zmscore(index, ...some));
+    gone.push(...some.filter((_, at) => scores[at] === null));
+  }
+  return gone;
 }
 
 async function tagsOf(link: ConsumerLink, { index }: ConsumerKeys, id: string): Promise<string[]> {

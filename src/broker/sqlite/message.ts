@@ -27,6 +27,8 @@ export function createDelivery(row: Row, envelope: Envelope, settle: (verdict: V
     envelope,
     queue: row.queue,
     redelivered: row.redelivered === 1,
+    // Its lock is the process's own: nobody takes the living for dead.
+    isLost: false,
     ack: () => settleOnce("done"),
     reject: (requeue: boolean) => settleOnce(requeue ? "requeue" : "aside"),
   });

@@ -104,7 +104,7 @@ export const task = {
   /** `gzip`, `zlib` and the like; null: none. */
   taskCompression: optionalText,
   /** Version of the message format. */
-  taskProtocol: z.literal(2, { error: "expected 2: older messages are read, never sent" }).default(2),
+  taskProtocol: z.literal(2, { error: "expected 2: it is the only one that is spoken" }).default(2),
   taskIgnoreResult: flag.default(false),
   /** Keep the error of a task whose result is ignored. */
   taskStoreErrorsEvenIfIgnored: flag.default(false),

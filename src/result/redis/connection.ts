@@ -1,8 +1,10 @@
 // A connection to the Redis that keeps results, which says so when something goes wrong.
 import type { Redis } from "ioredis";
+import type { ErrorDetails } from "../../error.ts";
 import { parseRedisUrl, type RedisAddress } from "../../redis/address.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import type { RedisWords } from "../../redis/words.ts";
+import { ResultRefusedError } from "../result.ts";
 import type { RedisResultOptions } from "./options.ts";
 
 export interface ConnectionOptions {
@@ -23,7 +25,9 @@ const words: RedisWords = Object.freeze({
   elsewhere: "set another resultBackend",
   example: "redis://:password@host:6379/1",
   memory: "give it more, or keep results for less long (resultExpires)",
-  permissions: "the user needs GET, SET, DEL, SUBSCRIBE, PUBLISH and EVALSHA on celery-task-meta-*",
+  refusal: (message: string, details: ErrorDetails) => new ResultRefusedError(message, details),
+  permissions:
+    "the user needs read and write commands, PUBLISH, SUBSCRIBE and EVALSHA on celery-task-meta-* and celery-taskset-meta-*",
 });
 
 /** @throws LovageError("config") for a URL that cannot be read */

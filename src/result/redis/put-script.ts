@@ -1,7 +1,7 @@
 // The one step that keeps results: a SUCCESS stands, everything else is replaced, and whoever listens is told.
 import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { isNoScript } from "./failure.ts";
+import { isNoScript } from "../../redis/failure.ts";
 
 // KEYS: one for each record, which is also its channel. ARGV: milliseconds until they expire ("0": never), then a text
 // for each key. What other programs wrote may have its status elsewhere than first, or be no JSON, or no text at all;

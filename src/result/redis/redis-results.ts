@@ -2,15 +2,15 @@
 import type { Clock } from "../../clock.ts";
 import { readResult, writeResult } from "../../protocol/result-json.ts";
 import { isReady, type ResultMeta, type ResultRecord } from "../../protocol/result-meta.ts";
+import { maskUrl } from "../../redis/url.ts";
 import type { OpenResultOptions } from "../open.ts";
 import type { ResultBackend, WaitOptions } from "../result.ts";
-import { maskUrl } from "../url.ts";
 import { Waiting } from "../waiting.ts";
-import { ResultConnection } from "./connection.ts";
+import { RedisChords } from "./chord.ts";
+import { readPlace, ResultConnection } from "./connection.ts";
 import { ResultListener } from "./listener.ts";
 import { readOptions } from "./options.ts";
 import { putTexts } from "./put-script.ts";
-import { readPlace } from "./url.ts";
 
 const mostKeys = 500;
 /** A script holds up all of Redis: beyond this many characters the rest of a batch goes in another. */
@@ -21,6 +21,7 @@ const lookEveryMs = 5000;
 export class RedisResults implements ResultBackend {
   readonly url: string;
   readonly expiresByItself = true;
+  readonly chords: RedisChords;
   readonly #connection: ResultConnection;
   readonly #listener: ResultListener;
   readonly #prefix: string;
@@ -39,6 +40,8 @@ export class RedisResults implements ResultBackend {
     this.#clock = clock;
     this.#prefix = `${options.prefix}celery-task-meta-`;
     this.#connection = new ResultConnection(connect);
+    const run: ResultConnection["run"] = (use) => this.#connection.run(use);
+    this.chords = new RedisChords({ run, prefix: options.prefix, expiresMs, transportOptions });
     this.#listener = new ResultListener({
       ...connect,
       clock,

@@ -8,6 +8,7 @@ import type { ResultMeta, ResultRecord } from "../../protocol/result-meta.ts";
 import type { OpenResultOptions } from "../open.ts";
 import type { ResultBackend, WaitOptions } from "../result.ts";
 import { Waiting } from "../waiting.ts";
+import { SqliteChords } from "./chord.ts";
 import { pathOf, ResultFile } from "./file.ts";
 
 /** A transaction holds up this process and, for writing, all others: some milliseconds at most. */
@@ -30,6 +31,7 @@ const expire = `
 export class SqliteResults implements ResultBackend {
   readonly url: string;
   readonly expiresByItself = false;
+  readonly chords: SqliteChords;
   readonly #file: ResultFile;
   readonly #clock: Clock;
   readonly #expiresMs: number | null;
@@ -44,6 +46,7 @@ export class SqliteResults implements ResultBackend {
     this.#clock = clock;
     this.#expiresMs = expiresMs;
     this.#file = new ResultFile(pathOf(url));
+    this.chords = new SqliteChords({ file: this.#file, clock, expiresMs });
     this.#waiting = new Waiting({ onFirst: () => this.#startLooking(), onLast: () => this.#stopLooking() });
   }
 
@@ -87,7 +90,7 @@ export class SqliteResults implements ResultBackend {
 
   async cleanup(): Promise<number> {
     const now = this.#clock.now();
-    for (let removed = 0; ; await setImmediate()) {
+    for (let removed = this.chords.cleanup(); ; await setImmediate()) {
       const { changes } = this.#file.transaction(() => this.#file.statement(expire).run(now));
       removed += changes;
       if (changes < rowsPerCleanup) return removed;

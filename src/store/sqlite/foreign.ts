@@ -1,5 +1,5 @@
 // What is not ours is left alone: Celery's own schedule files, other programs' databases, the user's sources.
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { extname } from "node:path";
 import type { Database } from "better-sqlite3";
 import { LovageError } from "../../error.ts";
@@ -24,6 +24,13 @@ export function refuseForeignDatabase(path: string, database: Database): void {
   throw leftAlone(path, celery ? "a schedule file of Celery's (Python's dbm.sqlite3)" : "another program's database");
 }
 
+/** Throws when a file that no beat has had before, for its lock is not beside it, is text: somebody's, and no record. */
+export function refuseText(path: string): void {
+  if (!existsSync(path) || existsSync(`${path}-lock`) || statSync(path).size === 0) return;
+  const extension = extname(path);
+  if (isText(readHead(path))) throw leftAlone(path, SOURCES.has(extension) ? `a ${extension} file` : "a text file");
+}
+
 /** Throws when a file that SQLite cannot read is plainly somebody's data and no damaged record. */
 export function refuseForeignFile(path: string): void {
   const head = readHead(path);
@@ -37,6 +44,11 @@ export function refuseForeignFile(path: string): void {
   if (SOURCES.has(extname(path))) throw leftAlone(path, `a ${extname(path)} file`);
 }
 
+/** A record is never text from its first byte on, however it is damaged: a NUL ends the first line of its header. */
+function isText(head: Buffer): boolean {
+  return head.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d || byte === 0x09);
+}
+
 function leftAlone(path: string, what: string): LovageError {
   return new LovageError("store", `${path} is ${what}, not a beat-record; it is left as it is`, {
     hint: "name another file with -s, such as -s beat-record",
@@ -47,8 +59,9 @@ function readHead(path: string): Buffer {
   const head = Buffer.alloc(16);
   const file = openSync(path, "r");
   try {
-    readSync(file, head, 0, head.length, 0);
-    return head;
+    const length = readSync(file, head, 0, head.length, 0);
+    // A short text is text all the same.
+    return head.fill(0x20, length, length > 0 ? undefined : 0);
   } finally {
     closeSync(file);
   }

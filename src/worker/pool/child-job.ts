@@ -1,6 +1,7 @@
 // The job that a child process has in hand, as the worker knows it: whether it has begun, for how long, and its end.
 import type { Clock, Instant } from "../../clock.ts";
 import type { Job, Outcome } from "../job.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { type Ran, terminated, timeLimitFailure, workerLostFailure } from "./ended.ts";
 import type { JobHooks } from "./pool.ts";
 
@@ -10,6 +11,7 @@ export const NOT_BEGUN = Symbol("not begun");
 export interface ChildJobOptions {
   readonly pid: number;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
   /** Called when the hard time limit has passed: the child must die. */
   readonly onLimit: () => void;
 }
@@ -21,7 +23,7 @@ export class ChildJob {
   readonly #hooks: JobHooks;
   readonly #options: ChildJobOptions;
   #settle: (result: Outcome | typeof NOT_BEGUN) => void = () => {};
-  #limit: AbortController | null = null;
+  #endLimit: () => void = () => {};
   #hasBegun = false;
   #startedAt: Instant;
   #startedTick: number;
@@ -47,7 +49,7 @@ export class ChildJob {
     this.#hasBegun = true;
     this.#startedAt = at;
     this.#startedTick = this.#options.clock.monotonic();
-    if (this.job.timeLimitMs !== null) void this.#watchLimit(this.job.timeLimitMs);
+    if (this.job.timeLimitMs !== null) this.#watchLimit(this.job.timeLimitMs);
     this.#hooks.onStart(this.#options.pid, at);
   }
 
@@ -57,7 +59,7 @@ export class ChildJob {
 
   /** What the child says counts, even when it is about to be killed: the task did end so. */
   done(outcome: Outcome): void {
-    this.#limit?.abort();
+    this.#endLimit();
     this.#settle(outcome);
   }
 
@@ -72,19 +74,17 @@ export class ChildJob {
 
   /** The process is gone, and said nothing of the job's end. */
   processEnded(how: string): void {
-    this.#limit?.abort();
+    this.#endLimit();
     if (this.#verdict === null && !this.#hasBegun) this.#settle(NOT_BEGUN);
     const verdict = this.#verdict ?? ((ran: Ran) => workerLostFailure(this.job, ran, how));
     this.#settle(verdict(this.#ran()));
   }
 
-  async #watchLimit(limitMs: number): Promise<void> {
-    this.#limit = new AbortController();
-    const { signal } = this.#limit;
-    await this.#options.clock.sleep(limitMs, signal);
-    if (signal.aborted) return;
-    this.#verdict ??= (ran) => timeLimitFailure(this.job, ran);
-    this.#options.onLimit();
+  #watchLimit(limitMs: number): void {
+    this.#endLimit = this.#options.deadlines.after(limitMs, () => {
+      this.#verdict ??= (ran) => timeLimitFailure(this.job, ran);
+      this.#options.onLimit();
+    });
   }
 
   #ran(): Ran {

@@ -1,8 +1,19 @@
 // The other end of prefork: a child process that runs the jobs its pool sends, one at a time, until it is told to stop.
+import { fstatSync, writeSync } from "node:fs";
+import { type ConnectOpts, Socket, type SocketConstructorOpts } from "node:net";
 import { LovageError, messageOf } from "../../error.ts";
 import type { Job, Outcome } from "../job.ts";
 import { thrownFailure } from "./ended.ts";
-import { type FromChild, GROUP_SIGNALS, type Packed, type ToChild, pack, unpack } from "./messages.ts";
+import {
+  answersDescriptor,
+  type FromChild,
+  GROUP_SIGNALS,
+  ordersDescriptor,
+  readMessage,
+  splitLines,
+  type ToChild,
+  writeMessage,
+} from "./messages.ts";
 import type { RunInProcess } from "./pool-options.ts";
 
 export interface ChildHooks {
@@ -13,6 +24,7 @@ export interface ChildHooks {
 }
 
 const LONGEST_FLUSH_MS = 2000;
+const BYTES_AT_ONCE = 65_536;
 
 /**
  * Runs jobs for the pool that started this process. Resolves when the pool knows that it is ready; the process then lives
@@ -23,18 +35,20 @@ const LONGEST_FLUSH_MS = 2000;
  * @throws {LovageError} in a process that no pool started
  */
 export async function serveJobs(run: RunInProcess | Promise<RunInProcess>, hooks: ChildHooks = {}): Promise<void> {
-  if (process.send === undefined) {
+  if (!isPipe(ordersDescriptor) || !isPipe(answersDescriptor)) {
     throw new LovageError("usage", "this program only runs as a child process of a worker", {
       hint: "start a worker with -P prefork",
     });
   }
   for (const signal of GROUP_SIGNALS) process.on(signal, ignore);
-  process.once("disconnect", () => process.exit(0));
   process.on("uncaughtException", fail);
+  let onOrder: (order: ToChild) => void = ignore;
+  // The pool says nothing before `ready`, but its end is to be noticed while the app loads, too.
+  hear((order) => onOrder(order));
   try {
     const runJob = await run;
     await hooks.onInit?.();
-    process.on("message", (message) => obey(unpack(message as ToChild | Packed), runJob, hooks));
+    onOrder = (order) => obey(order, runJob, hooks);
     send({ type: "ready" });
   } catch (error) {
     fail(error);
@@ -42,6 +56,30 @@ export async function serveJobs(run: RunInProcess | Promise<RunInProcess>, hooks
 }
 
 function ignore(): void {}
+
+function isPipe(descriptor: number): boolean {
+  try {
+    return fstatSync(descriptor).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+function hear(onOrder: (order: ToChild) => void): void {
+  const take = splitLines((line) => onOrder(readMessage(line)));
+  const callback = (count: number, buffer: Uint8Array): boolean => {
+    take(buffer.subarray(0, count));
+    return true;
+  };
+  const options: SocketConstructorOpts & ConnectOpts = {
+    fd: ordersDescriptor,
+    writable: false,
+    onread: { buffer: new Uint8Array(BYTES_AT_ONCE), callback },
+  };
+  const pipe = new Socket(options);
+  pipe.on("error", ignore);
+  pipe.once("close", () => process.exit(0));
+}
 
 function obey(message: ToChild, run: RunInProcess, hooks: ChildHooks): void {
   if (message.type === "run") void serve(message.job, message.measure, run);
@@ -65,7 +103,6 @@ async function outcomeOf(job: Job, run: RunInProcess): Promise<Outcome> {
   let isOver = false;
   try {
     return await run(job, {
-      signal: new AbortController().signal,
       onStart: (_pid, at) => send({ type: "start", at }),
       // A function that goes on after its soft time limit has nobody to report to.
       onState: (state, metaText) => {
@@ -118,6 +155,12 @@ function describe(error: unknown): string {
   return frame === undefined ? text : `${text} (${frame})`;
 }
 
+/** Written when it returns, so that what was said is said, however the task's function ends the process or blocks it. */
 function send(message: FromChild): void {
-  if (process.connected) process.send?.(pack(message));
+  const bytes = Buffer.from(writeMessage(message));
+  try {
+    for (let sent = 0; sent < bytes.length; ) sent += writeSync(answersDescriptor, bytes, sent);
+  } catch {
+    // Nobody listens any more: the pool's process is gone, and this one is about to be.
+  }
 }

@@ -1,5 +1,6 @@
 // Keeps as many child processes as there should be: replaces those that end, and takes its time when they end at once.
 import { backoff } from "../../backoff.ts";
+import { Deadlines } from "./deadlines.ts";
 import { type Ending, ForkedChild } from "./forked-child.ts";
 import { OrphanGuard } from "./orphan-guard.ts";
 import type { PoolOptions } from "./pool-options.ts";
@@ -20,6 +21,7 @@ export class Crew {
   readonly #children = new Set<ForkedChild>();
   readonly #guard = new OrphanGuard();
   readonly #ending = new AbortController();
+  readonly #deadlines: Deadlines;
   #size: number;
   #isStarted = false;
   /** Children in a row that ended at once. */
@@ -29,6 +31,7 @@ export class Crew {
   constructor(options: CrewOptions) {
     this.#options = options;
     this.#size = options.size;
+    this.#deadlines = new Deadlines(options.clock);
   }
 
   /** All that have not ended, those that are about to among them. */
@@ -106,6 +109,7 @@ export class Crew {
   async #end(): Promise<void> {
     await Promise.all(this.children.map(({ gone }) => gone));
     this.#guard.stop();
+    this.#deadlines.end();
   }
 
   #keepSize(): void {
@@ -135,6 +139,7 @@ export class Crew {
       lostWaitMs: lostWaitMs ?? DEFAULT_LOST_WAIT_MS,
       measure: (maxMemoryPerChildKiB ?? null) !== null,
       clock,
+      deadlines: this.#deadlines,
     });
     this.#children.add(child);
     this.#guard.watch(this.#pids());

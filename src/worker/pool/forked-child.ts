@@ -1,11 +1,13 @@
 // One child process: told to run one job at a time, watched while it does, and always accounted for when it ends.
 import type { ChildProcess } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Job, Outcome } from "../job.ts";
 import { ChildJob, type NOT_BEGUN } from "./child-job.ts";
+import type { Deadlines } from "./deadlines.ts";
 import { forkChild } from "./fork.ts";
-import { type FromChild, GROUP_SIGNALS, type Packed, type ToChild, pack, unpack } from "./messages.ts";
+import { type FromChild, GROUP_SIGNALS, readMessage, splitLines, type ToChild, writeMessage } from "./messages.ts";
 import type { JobHooks } from "./pool.ts";
 import type { ChildModule } from "./pool-options.ts";
 import { whenEnded } from "./process-end.ts";
@@ -19,6 +21,7 @@ export interface ForkedChildOptions {
   /** Whether it reports its memory after each job. */
   readonly measure: boolean;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
 }
 
 /** Why a child ended; expected: the pool wanted it so. */
@@ -40,6 +43,7 @@ export class ForkedChild {
   /** Resolves when it has ended and all that it had to say has been read. */
   readonly gone: Promise<Ending>;
   readonly #process: ChildProcess;
+  readonly #orders: Socket | undefined;
   readonly #options: ForkedChildOptions;
   readonly #loaded = new AbortController();
   readonly #ended = new AbortController();
@@ -60,9 +64,14 @@ export class ForkedChild {
       this.#refuse = reject;
     });
     this.ready.catch(() => {});
-    this.#process = forkChild(options.child);
-    this.pid = this.#process.pid ?? 0;
-    this.#process.on("message", (message) => this.#hear(unpack(message as FromChild | Packed)));
+    const { process, orders, answers } = forkChild(options.child);
+    this.#process = process;
+    this.#orders = orders;
+    this.pid = process.pid ?? 0;
+    const hear = splitLines((line) => this.#hear(readMessage(line)));
+    answers?.on("data", hear);
+    // A pipe that breaks is the end of the process, and told as such.
+    for (const pipe of [orders, answers]) pipe?.on("error", () => {});
     this.gone = whenEnded(this.#process, options).then((how) => this.#conclude(how));
     void this.#watchLoading();
   }
@@ -97,9 +106,9 @@ export class ForkedChild {
 
   /** Only for a child that is ready, not retired, and has no job. Never rejects. */
   async run(job: Job, hooks: JobHooks): Promise<Outcome | typeof NOT_BEGUN> {
-    const { clock, measure } = this.#options;
+    const { clock, deadlines, measure } = this.#options;
     const onLimit = (): void => this.#kill(`time limit of ${(job.timeLimitMs ?? 0) / 1000} s for ${nameOf(job)}`);
-    const current = new ChildJob(job, hooks, { pid: this.pid, clock, onLimit });
+    const current = new ChildJob(job, hooks, { pid: this.pid, clock, deadlines, onLimit });
     this.#current = current;
     this.#jobs += 1;
     this.#send({ type: "run", job, measure });
@@ -192,7 +201,7 @@ export class ForkedChild {
   }
 
   #send(message: ToChild): void {
-    if (this.#process.connected) this.#process.send(pack(message));
+    if (this.#orders?.writable === true) this.#orders.write(writeMessage(message));
   }
 
   #conclude(how: string): Ending {

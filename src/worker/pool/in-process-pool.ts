@@ -1,6 +1,7 @@
 // The pools within the worker's own process: `async` runs many jobs at once, for I/O; `solo` one after the other.
 import { LovageError } from "../../error.ts";
 import type { Job, Outcome } from "../job.ts";
+import { Deadlines } from "./deadlines.ts";
 import { notBegun } from "./ended.ts";
 import { JobHere } from "./job-here.ts";
 import type { JobHooks, Pool } from "./pool.ts";
@@ -18,6 +19,7 @@ export class InProcessPool implements Pool {
   readonly #options: PoolOptions;
   readonly #running = new Set<JobHere>();
   readonly #waiting = new WaitingJobs();
+  readonly #deadlines: Deadlines;
   #size: number;
   #ending = false;
   #whenIdle: (() => void)[] = [];
@@ -25,6 +27,7 @@ export class InProcessPool implements Pool {
   constructor(kind: "async" | "solo", options: PoolOptions) {
     this.kind = kind;
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
     this.#size = kind === "solo" ? 1 : checkSize(options.size);
   }
 
@@ -35,6 +38,9 @@ export class InProcessPool implements Pool {
   get free(): number {
     return this.#ending ? 0 : Math.max(0, this.#size - this.#running.size - this.#waiting.length);
   }
+
+  /** There is never more room here but at the end of a job, or by `resize`, which its caller knows of. */
+  onRoom(): void {}
 
   get processes(): readonly number[] {
     return [process.pid];
@@ -79,11 +85,11 @@ export class InProcessPool implements Pool {
     };
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#ending = true;
     this.#refuseWaiting();
-    if (this.#running.size === 0) return Promise.resolve();
-    return new Promise((resolve) => this.#whenIdle.push(resolve));
+    if (this.#running.size > 0) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    this.#deadlines.end();
   }
 
   async kill(): Promise<void> {
@@ -93,10 +99,11 @@ export class InProcessPool implements Pool {
   }
 
   #next(): void {
+    const { run, clock } = this.#options;
     while (this.#running.size < this.#size) {
       const waiting = this.#waiting.take();
       if (waiting === undefined) return;
-      const running = new JobHere(waiting.job, waiting.hooks, this.#options);
+      const running = new JobHere(waiting.job, waiting.hooks, { run, clock, deadlines: this.#deadlines });
       this.#running.add(running);
       void running.ended.then((outcome) => {
         this.#running.delete(running);

@@ -3,12 +3,14 @@ import { TaskRevokedError, TimeLimitExceeded, WorkerLostError } from "../../app/
 import type { Clock, Instant } from "../../clock.ts";
 import type { Job, Outcome } from "../job.ts";
 import { type Ran, terminated, thrownFailure, timeLimitFailure, workerLostFailure } from "./ended.ts";
+import type { Deadlines } from "./deadlines.ts";
 import type { JobHooks } from "./pool.ts";
-import type { RunInProcess } from "./pool-options.ts";
+import type { RunHooks, RunInProcess } from "./pool-options.ts";
 
 interface Tools {
   readonly run: RunInProcess;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
 }
 
 export class JobHere {
@@ -17,8 +19,9 @@ export class JobHere {
   readonly ended: Promise<Outcome>;
   readonly #hooks: JobHooks;
   readonly #tools: Tools;
-  readonly #stop = new AbortController();
-  #limit: AbortController | null = null;
+  #stop: (reason: Error) => void = () => {};
+  #stopReason: Error | null = null;
+  #endLimit: () => void = () => {};
   #startedAt: Instant;
   #startedTick: number;
   #settle: (outcome: Outcome) => void = () => {};
@@ -53,14 +56,17 @@ export class JobHere {
   }
 
   /** The hooks, as long as anybody listens. */
-  #heard(): JobHooks & { readonly signal: AbortSignal } {
+  #heard(): RunHooks {
     return {
-      signal: this.#stop.signal,
+      onStop: (stop) => {
+        this.#stop = stop;
+        if (this.#stopReason !== null) stop(this.#stopReason);
+      },
       onStart: (pid, at) => {
         if (this.#isOver) return;
         this.#startedAt = at;
         this.#startedTick = this.#tools.clock.monotonic();
-        void this.#watchLimit();
+        if (this.job.timeLimitMs !== null) this.#watchLimit(this.job.timeLimitMs);
         this.#hooks.onStart(pid, at);
       },
       onState: (state, metaText) => {
@@ -69,25 +75,24 @@ export class JobHere {
     };
   }
 
-  async #watchLimit(): Promise<void> {
-    if (this.job.timeLimitMs === null) return;
-    this.#limit = new AbortController();
-    await this.#tools.clock.sleep(this.job.timeLimitMs, this.#limit.signal);
-    if (this.#isOver) return;
-    this.#cutOff(timeLimitFailure(this.job, this.#ran()), new TimeLimitExceeded(this.job.timeLimitMs / 1000));
+  #watchLimit(limitMs: number): void {
+    this.#endLimit = this.#tools.deadlines.after(limitMs, () => {
+      this.#cutOff(timeLimitFailure(this.job, this.#ran()), new TimeLimitExceeded(limitMs / 1000));
+    });
   }
 
   /** The outcome first: the function may answer the signal at once. */
   #cutOff(outcome: Outcome, reason: Error): void {
     if (this.#isOver) return;
     this.#end(outcome);
-    this.#stop.abort(reason);
+    this.#stopReason = reason;
+    this.#stop(reason);
   }
 
   #end(outcome: Outcome): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#limit?.abort();
+    this.#endLimit();
     this.#settle(outcome);
   }
 

@@ -1,12 +1,17 @@
-// What a pool and its child processes say to each other: one object a message, as JSON over Node's IPC channel.
+// What a pool and its child processes say to each other, a line of JSON each, over two pipes: orders in, answers out.
 import { deserialize, serialize } from "node:v8";
 import type { Instant } from "../../clock.ts";
 import type { Job, Outcome } from "../job.ts";
 
+/** A child's end of the pipes. */
+export const ordersDescriptor = 3;
+export const answersDescriptor = 4;
+
 export type ToChild =
   | {
       readonly type: "run";
-      readonly job: Job /** Whether the outcome is to say how much memory is used. */;
+      readonly job: Job;
+      /** Whether the outcome is to say how much memory is used. */
       readonly measure: boolean;
     }
   /** Finish in good order; only sent to a child without a job. */
@@ -30,19 +35,42 @@ export type FromChild =
 export const GROUP_SIGNALS: readonly NodeJS.Signals[] = Object.freeze(["SIGINT", "SIGTERM", "SIGHUP"] as const);
 
 /** What JSON would bend (a bigint in a header, a Date in a chain's arguments) crosses as a structured clone. */
-export interface Packed {
+interface Packed {
   readonly type: "packed";
   readonly data: string;
 }
 
 /** @throws {Error} when the message holds what no process can send to another, such as a function */
-export function pack<Message extends ToChild | FromChild>(message: Message): Message | Packed {
-  if (crossesAsJson(message)) return message;
-  return { type: "packed", data: serialize(message).toString("base64") };
+export function writeMessage(message: ToChild | FromChild): string {
+  const crossing: ToChild | FromChild | Packed = crossesAsJson(message)
+    ? message
+    : { type: "packed", data: serialize(message).toString("base64") };
+  return `${JSON.stringify(crossing)}\n`;
 }
 
-export function unpack<Message extends ToChild | FromChild>(message: Message | Packed): Message {
+/** @param line without its end */
+export function readMessage<Message extends ToChild | FromChild>(line: string): Message {
+  const message = JSON.parse(line) as Message | Packed;
   return message.type === "packed" ? (deserialize(Buffer.from(message.data, "base64")) as Message) : message;
+}
+
+const lineEnd = 10;
+
+/** Takes what a pipe brings, piece by piece, and calls with each line that is whole. The pieces may be reused. */
+export function splitLines(onLine: (line: string) => void): (piece: Uint8Array) => void {
+  let begun: Buffer[] = [];
+  return (piece) => {
+    const bytes = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    let from = 0;
+    for (let end = bytes.indexOf(lineEnd); end !== -1; end = bytes.indexOf(lineEnd, from)) {
+      const rest = bytes.subarray(from, end);
+      const line = begun.length === 0 ? rest : Buffer.concat([...begun, rest]);
+      begun = [];
+      from = end + 1;
+      onLine(line.toString("utf8"));
+    }
+    if (from < bytes.length) begun.push(Buffer.from(bytes.subarray(from)));
+  };
 }
 
 function crossesAsJson(value: unknown): boolean {

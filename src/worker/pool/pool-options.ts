@@ -1,12 +1,13 @@
 // What a pool is made with: its size, its limits, and either the function that runs a job or the module to fork.
+import type { OnStop } from "../../app/run-to-end.ts";
 import type { Clock } from "../../clock.ts";
 import type { Emit } from "../../event.ts";
 import type { Job, Outcome } from "../job.ts";
 import type { JobHooks } from "./pool.ts";
 
 export interface RunHooks extends JobHooks {
-  /** Aborted when the job is to end: its time is up, or somebody terminated it. */
-  readonly signal: AbortSignal;
+  /** Takes what is to be called when the job is to end: its time is up, or somebody terminated it. */
+  readonly onStop?: OnStop;
 }
 
 /** Runs a job in this process. It should not reject; if it does all the same, the job has failed with that. */

@@ -9,6 +9,8 @@ export interface Pool extends Service {
   readonly size: number;
   /** How many more it would start at once now. */
   readonly free: number;
+  /** Calls the listener whenever there may be more room for a reason other than the end of a job: a new child is ready. */
+  onRoom(listener: () => void): void;
   /**
    * Runs a job; beyond `size` it waits for its turn. Never rejects: a task that throws, a process that dies, a time limit
    * are outcomes.

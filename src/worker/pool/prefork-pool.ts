@@ -27,6 +27,7 @@ export class PreforkPool implements Pool {
   #idle: ForkedChild[] = [];
   #size: number;
   #running = 0;
+  #tellOfRoom: () => void = () => undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -36,6 +37,7 @@ export class PreforkPool implements Pool {
       onReady: (child) => {
         this.#idle.push(child);
         this.#handOut();
+        this.#tellOfRoom();
       },
     });
   }
@@ -48,6 +50,10 @@ export class PreforkPool implements Pool {
     if (this.#crew.isEnding) return 0;
     const idle = this.#idle.filter(({ isRetired }) => !isRetired).length;
     return Math.max(0, Math.min(idle, this.#size - this.#running) - this.#waiting.length);
+  }
+
+  onRoom(listener: () => void): void {
+    this.#tellOfRoom = listener;
   }
 
   get processes(): readonly number[] {

@@ -43,10 +43,12 @@ describe("a pool in the worker's own process", () => {
     expect([heard, stage.pool.free]).toEqual([["TimeLimitExceeded"], 2]);
   });
 
-  it("keeps no timer for a job that was done in time", async () => {
+  it("has one timer for the limits of all jobs, and none when it has stopped", async () => {
     const clock = new ManualClock(0);
     await using stage = new PoolStage("async", { clock });
-    expect(await stage.result("echo", 1, { timeLimitMs: 5000 })).toBe("1");
+    for (let job = 0; job < 3; job += 1) await stage.result("echo", 1, { timeLimitMs: 5000 });
+    expect(clock.sleepers).toBe(1);
+    await stage.pool.stop();
     expect(clock.sleepers).toBe(0);
   });
 

@@ -36,10 +36,14 @@ const warmUpTasks = 2000;
 const pacedPerSecond = 200;
 const pacedTasks = 2000;
 const memorySamples = 5;
+const resultKey = "celery-task-meta-";
 
 type Row = Readonly<Record<string, string | number>>;
 
-if (tasks > 0) console.table(await each(measureSpeed));
+if (tasks > 0) {
+  console.table(await each(measureSpeed));
+  console.log("latency of this program alone, a PUBLISH that comes back:", await measureFloor());
+}
 if (memoryTasks > 0) console.table(await each(measureMemory));
 
 async function each(measure: (stage: Stage) => Promise<Row>): Promise<readonly Row[]> {
@@ -64,16 +68,27 @@ async function measureSpeed(stage: Stage): Promise<Row> {
   const runMs = await runPrefilled(stage, tasks);
   const cpu = cpuMs(stage.worker.pid) - cpuBefore;
   const redisCpu = cpuMs(stage.redis.pid) - redisBefore;
-  const latencies = await runPaced(stage);
-  const late = (share: number): string => (latencies[Math.ceil(latencies.length * share) - 1] ?? Number.NaN).toFixed(1);
+  const { redis, broker, worker } = stage;
+  const latencies = await runPaced(redis, (_, text) => broker.lpush("celery", text), worker.output);
   return {
     "tasks/s": Math.round((tasks / runMs) * 1000),
     "CPU us/task": Math.round((cpu / tasks) * 1000),
     "Redis us/task": Math.round((redisCpu / tasks) * 1000),
-    "p50 ms": late(0.5),
-    "p99 ms": late(0.99),
+    ...quantiles(latencies),
     MiB: memoryMiB(stage.worker.pid),
   };
+}
+
+/** What the machine and this program add by themselves to the latencies of the table. */
+async function measureFloor(): Promise<Row> {
+  await using redis = await startRedis();
+  const client = redis.client();
+  return quantiles(await runPaced(redis, (id, text) => client.publish(resultKey + id, text), redis.output));
+}
+
+function quantiles(sorted: readonly number[]): Row {
+  const late = (share: number): string => (sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN).toFixed(1);
+  return { "p50 ms": late(0.5), "p99 ms": late(0.99) };
 }
 
 async function measureMemory(stage: Stage): Promise<Row> {
@@ -104,26 +119,30 @@ async function runPrefilled({ redis, broker, results, worker }: Stage, count: nu
 }
 
 /** One task every few milliseconds; gives the milliseconds from publish to the result's PUBLISH, shortest first. */
-async function runPaced({ redis, broker, worker }: Stage): Promise<readonly number[]> {
+async function runPaced(
+  redis: RedisServer,
+  publish: (id: string, text: string) => Promise<unknown>,
+  detail: () => string,
+): Promise<readonly number[]> {
   const subscriber = redis.client();
   const publishedAt = new Map<string, number>();
   const latencies: number[] = [];
   subscriber.on("pmessage", (_pattern: string, channel: string) => {
-    const id = channel.slice("celery-task-meta-".length);
+    const id = channel.slice(resultKey.length);
     const at = publishedAt.get(id);
     if (at !== undefined) latencies.push(performance.now() - at);
     publishedAt.delete(id);
   });
-  await subscriber.psubscribe("celery-task-meta-*");
+  await subscriber.psubscribe(`${resultKey}*`);
   const startedAt = performance.now();
   for (let count = 0; count < pacedTasks; count += 1) {
     const dueAt = startedAt + (count * 1000) / pacedPerSecond;
     await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueAt - performance.now())));
     const { id, text } = message();
     publishedAt.set(id, performance.now());
-    await broker.lpush("celery", text);
+    await publish(id, text);
   }
-  await waitUntil(() => publishedAt.size === 0, { what: "the last result", timeoutMs: 30_000, detail: worker.output });
+  await waitUntil(() => publishedAt.size === 0, { what: "the last result", timeoutMs: 30_000, detail });
   return latencies.toSorted((left, right) => left - right);
 }
 

@@ -242,7 +242,8 @@ describe("what crosses to a child and back", () => {
     const numbers = Array.from({ length: 10_000 }, (_, index) => index);
     const results = await Promise.all(numbers.map((number) => stage.result("echo", number)));
     expect(results).toEqual(numbers.map(String));
-    expect((await stage.sawEnded(4)).every(({ expected }) => expected)).toBe(true);
+    // Three at least: how the jobs fall to the two is not said, and the last of each may not be through.
+    expect((await stage.sawEnded(3)).every(({ expected }) => expected)).toBe(true);
   });
 });
 

@@ -1,5 +1,4 @@
 // All the words of the log: for each event its level, its lines, and its fields for machines.
-import type { Instant } from "./clock.ts";
 import { formatProblem } from "./error.ts";
 import type { LovageEvent, Occasion } from "./event.ts";
 import { count, instant, span } from "./log-words.ts";

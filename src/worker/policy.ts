@@ -46,11 +46,12 @@ function standing({ conf }: App, options: TaskDefinition): Policy {
     trackStarted: options.trackStarted ?? conf.taskTrackStarted,
     ignoreResult: options.ignoreResult ?? conf.taskIgnoreResult,
     storeErrorsEvenIfIgnored: options.storeErrorsEvenIfIgnored ?? conf.taskStoreErrorsEvenIfIgnored,
-    limits: {
-      hard: options.timeLimit ?? conf.taskTimeLimit,
-      soft: options.softTimeLimit ?? conf.taskSoftTimeLimit,
-    },
+    limits: standingLimits(conf, options),
   });
+}
+
+function standingLimits(conf: App["conf"], { timeLimit, softTimeLimit }: TaskDefinition): TimeLimits {
+  return { hard: timeLimit ?? conf.taskTimeLimit, soft: softTimeLimit ?? conf.taskSoftTimeLimit };
 }
 
 export interface TimeLimits {

@@ -73,9 +73,8 @@ export class Settlement {
     const { emit, events } = this.#shop;
     const { id, shownName: task } = request;
     const { embed = embedOf(request), exceptionRepr: error, traceback, runtimeMs, expected } = outcome;
-    const isLost = outcome.cause === "worker-lost";
     emit({ type: "task-failed", task, id, runtimeMs, error, traceback, expected });
-    if (isLost && policy.acksLate && policy.rejectOnWorkerLost) {
+    if (comesAgain(outcome, policy)) {
       if (events.enabled) events.send("task-rejected", { uuid: id, requeue: true });
       request.reject(true);
       return;
@@ -88,9 +87,7 @@ export class Settlement {
       await this.#put(request, { state: "FAILURE", resultText, traceback, children, at: endOf(outcome) });
     }
     await this.#followUp.ended(request, embed, { state: "FAILURE", resultText, traceback, isKept });
-    // Nobody has run it: after a mend of whatever sent it, somebody may.
-    if (outcome.cause === "unreadable") request.reject(false);
-    else if (policy.acksOnFailureOrTimeout || !policy.acksLate) request.ack();
+    if (isDoneWith(outcome, policy)) request.ack();
     else request.reject(false);
     if (events.enabled) events.send("task-failed", { uuid: id, exception: error, traceback });
   }
@@ -176,6 +173,15 @@ export class Settlement {
     const { app, results, hostname } = this.#shop;
     return results.put(recordOf(request, parts, { hostname, extended: app.conf.resultExtended }));
   }
+}
+
+function comesAgain({ cause }: Failure, { acksLate, rejectOnWorkerLost }: Policy): boolean {
+  return cause === "worker-lost" && acksLate && rejectOnWorkerLost;
+}
+
+/** Else its message is set aside. What nobody could read, nobody has run: after a mend of whoever sent it, somebody may. */
+function isDoneWith({ cause }: Failure, { acksLate, acksOnFailureOrTimeout }: Policy): boolean {
+  return cause !== "unreadable" && (acksOnFailureOrTimeout || !acksLate);
 }
 
 function signalNumber(signal: string): number | null {

@@ -74,7 +74,7 @@ export class Worker implements Service, Steering {
   #stopping: Promise<void> | null = null;
 
   constructor(options: WorkerOptions) {
-    const { app, hostname, backend, pool, revoked, events, emit, clock } = options;
+    const { app, hostname, backend, pool, revoked, emit, clock } = options;
     const ending = this.#ending.signal;
     this.#options = options;
     this.#prefetchOf = createPrefetch(app.conf, options.prefetchMultiplier);

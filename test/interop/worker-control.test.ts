@@ -151,7 +151,7 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))("our work
   it("tells monitors what happens to a task, until it is asked to be silent", async () => {
     const { id } = await app.sendTask("proj.add", [1, 2]);
     const typesOf = (uuid: string): string[] =>
-      events.filter((event) => event["uuid"] === uuid).map((event) => String(event["type"]));
+      events.filter((event) => event["uuid"] === uuid).map((event) => event.type);
     await waitUntil(() => typesOf(id).length === 3, { what: "its events" });
     expect(typesOf(id)).toEqual(["task-received", "task-started", "task-succeeded"]);
     expect(events.some((event) => event["type"] === "worker-heartbeat" && event["hostname"] === node)).toBe(true);

@@ -87,7 +87,7 @@ describe.each([["prefork"], ["async"]])("a worker with the %s pool that is kille
     ["proj.early", "start"],
   ])("loses nothing of %s on Redis", async (task, what) => {
     await using server = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     const args = ["-b", server.url, "-P", pool];
     await killAgainAndAgain({ folder: folder.path, args, brokerUrl: server.url }, task, what);
   });
@@ -96,7 +96,7 @@ describe.each([["prefork"], ["async"]])("a worker with the %s pool that is kille
     ["proj.late", "end"],
     ["proj.early", "start"],
   ])("loses nothing of %s on SQLite", async (task, what) => {
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     const brokerUrl = `sqlite:///${join(folder.path, "broker.sqlite")}`;
     await killAgainAndAgain({ folder: folder.path, args: ["-b", brokerUrl, "-P", pool], brokerUrl }, task, what);
   });

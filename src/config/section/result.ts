@@ -1,6 +1,6 @@
 // Settings of results and of the place that keeps them.
 import { z } from "zod";
-import { count, flag, jsonOnly, optionalCount, optionalFlag, optionalText, options, seconds, text } from "./value.ts";
+import { flag, jsonOnly, optionalText, options, seconds } from "./value.ts";
 
 export const result = {
   /**

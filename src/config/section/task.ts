@@ -6,7 +6,6 @@ import {
   deliveryMode,
   exchangeType,
   flag,
-  optionalCount,
   optionalFlag,
   optionalSeconds,
   optionalText,

@@ -1,6 +1,6 @@
 // Settings of workers, of the events they send and of the remote control they obey.
 import type { z } from "zod";
-import { count, flag, jsonOnly, optionalCount, optionalFlag, optionalText, seconds, text } from "./value.ts";
+import { count, flag, jsonOnly, optionalCount, optionalText, seconds, text } from "./value.ts";
 
 export const worker = {
   /** Tasks at a time; null: as many as the machine has processors. */

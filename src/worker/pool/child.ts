@@ -66,7 +66,7 @@ function isPipe(descriptor: number): boolean {
 }
 
 function hear(onOrder: (order: ToChild) => void): void {
-  const take = splitLines((line) => onOrder(readMessage(line)));
+  const take = splitLines((line) => onOrder(readMessage(line) as ToChild));
   const callback = (count: number, buffer: Uint8Array): boolean => {
     take(buffer.subarray(0, count));
     return true;

@@ -68,7 +68,7 @@ export class ForkedChild {
     this.#process = process;
     this.#orders = orders;
     this.pid = process.pid ?? 0;
-    const hear = splitLines((line) => this.#hear(readMessage(line)));
+    const hear = splitLines((line) => this.#hear(readMessage(line) as FromChild));
     answers?.on("data", hear);
     // A pipe that breaks is the end of the process, and told as such.
     for (const pipe of [orders, answers]) pipe?.on("error", () => {});

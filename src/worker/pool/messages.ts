@@ -49,9 +49,10 @@ export function writeMessage(message: ToChild | FromChild): string {
 }
 
 /** @param line without its end */
-export function readMessage<Message extends ToChild | FromChild>(line: string): Message {
-  const message = JSON.parse(line) as Message | Packed;
-  return message.type === "packed" ? (deserialize(Buffer.from(message.data, "base64")) as Message) : message;
+export function readMessage(line: string): ToChild | FromChild {
+  const message = JSON.parse(line) as ToChild | FromChild | Packed;
+  if (message.type !== "packed") return message;
+  return deserialize(Buffer.from(message.data, "base64")) as ToChild | FromChild;
 }
 
 const lineEnd = 10;

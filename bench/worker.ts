@@ -32,7 +32,7 @@ const contestants: readonly Contestant[] = [
 /** Either number may be 0; what follows are rows of the list above, all unless given. */
 const [tasks = 20_000, memoryTasks = 200_000, ...rows] = process.argv.slice(2).map(Number);
 const chosen = contestants.filter((_, index) => rows.length === 0 || rows.includes(index));
-const warmUpTasks = 2000;
+const warmUpTasks = 10_000;
 const pacedPerSecond = 200;
 const pacedTasks = 2000;
 const memorySamples = 5;

@@ -115,18 +115,19 @@ describe.skipIf(!requireService("redis") || !requireService("celery")).each([
     expect(await python("failing", "errback")).toEqual({ failing: boom, errback: { told: true, body: boom } });
   });
 
-  it.skipIf(hasPython)("fails all that waits, where Celery leaves it waiting", async () => {
-    const boom = failure(`${dependency}TypeError\\('boom'\\)$`);
-    const first = await python("failing_chain", "failing_chain_alone", "failing_within");
-    const others = await python("failing_chain_body", "failing_then_chain");
-    expect({ ...first, ...others }).toEqual({
-      failing_chain: boom,
-      failing_chain_alone: failure("^boom$"),
-      failing_within: failure(`${dependency}ChordError`),
-      failing_chain_body: boom,
-      failing_then_chain: boom,
+  if (!hasPython)
+    it("fails all that waits, where Celery leaves it waiting", async () => {
+      const boom = failure(`${dependency}TypeError\\('boom'\\)$`);
+      const first = await python("failing_chain", "failing_chain_alone", "failing_within");
+      const others = await python("failing_chain_body", "failing_then_chain");
+      expect({ ...first, ...others }).toEqual({
+        failing_chain: boom,
+        failing_chain_alone: failure("^boom$"),
+        failing_within: failure(`${dependency}ChordError`),
+        failing_chain_body: boom,
+        failing_then_chain: boom,
+      });
     });
-  });
 
   it("fails a body that nobody knows like any unknown task", async () => {
     expect(await python("unknown_body")).toEqual({ unknown_body: failure("proj.unknown") });
@@ -143,10 +144,11 @@ describe.skipIf(!requireService("redis") || !requireService("celery")).each([
     expect(fleet).toEqual({ sizes: Array.from({ length: 20 }, () => 10), who });
   });
 
-  it.skipIf(hasPython)("leaves nothing of its chords behind", async () => {
-    await waitUntil(async () => ((await python("left"))["left"] as readonly string[]).length === 0, {
-      what: "the keys of the chords to go",
-      timeoutMs: 20_000,
+  if (!hasPython)
+    it("leaves nothing of its chords behind", async () => {
+      await waitUntil(async () => ((await python("left"))["left"] as readonly string[]).length === 0, {
+        what: "the keys of the chords to go",
+        timeoutMs: 20_000,
+      });
     });
-  });
 });

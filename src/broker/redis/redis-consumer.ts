@@ -25,7 +25,7 @@ const pollMs = 50;
 const messagesPerFetch = 200;
 const bytesPerFetch = 1 << 20;
 /** While there is more in the queues, room for so many is waited for: one fetch for each message would cost more than it. */
-const mostPatience = 16;
+const mostPatience = 8;
 
 export class RedisConsumer implements Consumer {
   readonly #id = createConsumerId();

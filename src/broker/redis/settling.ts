@@ -26,8 +26,6 @@ interface Waiting extends Settlement {
 }
 
 const tagsPerCall = 500;
-/** What comes while others are under way comes often: it waits this long for company, or for the next fetch. */
-const gatherMs = 1;
 
 export class Settling {
   readonly #keys: ConsumerKeys;
@@ -35,7 +33,6 @@ export class Settling {
   readonly #sent = new Set<Promise<void>>();
   #link: ConsumerLink | undefined;
   #timer: NodeJS.Immediate | undefined;
-  #gathering: NodeJS.Timeout | undefined;
   /** Among what waits is something that was not tried yet. */
   #isNew = false;
 
@@ -65,7 +62,8 @@ export class Settling {
 
   /** Sends what waits, now. What fails waits for the next time. */
   flush(): void {
-    this.#stopTimers();
+    clearImmediate(this.#timer);
+    this.#timer = undefined;
     const link = this.#link;
     if (link === undefined || link.isLost || this.#waiting.length === 0) return;
     const waiting = this.#waiting;
@@ -84,7 +82,7 @@ export class Settling {
 
   /** Gives up what still waits. */
   end(url: string): void {
-    this.#stopTimers();
+    clearImmediate(this.#timer);
     this.#link = undefined;
     const error = new LovageError("broker", `closed before ${url} took the acknowledgement`, {
       hint: "the message comes back to its queue",
@@ -92,17 +90,9 @@ export class Settling {
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
 
-  /** All of one turn of the loop together. */
+  /** All of one turn of the loop together; and no longer than an answer takes, all that comes while one is awaited. */
   #flushSoon(): void {
-    if (this.#sent.size > 0 || this.#gathering !== undefined) return;
-    this.#timer ??= setImmediate(() => this.flush());
-  }
-
-  #stopTimers(): void {
-    clearImmediate(this.#timer);
-    clearTimeout(this.#gathering);
-    this.#timer = undefined;
-    this.#gathering = undefined;
+    if (this.#sent.size === 0) this.#timer ??= setImmediate(() => this.flush());
   }
 
   #send(link: ConsumerLink, batch: readonly Waiting[]): void {
@@ -113,7 +103,7 @@ export class Settling {
       })
       .finally(() => {
         this.#sent.delete(done);
-        if (this.#isNew && this.#sent.size === 0) this.#gathering ??= setTimeout(() => this.flush(), gatherMs);
+        if (this.#isNew) this.#flushSoon();
       });
     this.#sent.add(done);
   }

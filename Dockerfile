@@ -15,6 +15,7 @@ COPY --from=build /lovage/node_modules /opt/lovage/node_modules
 COPY --from=build /lovage/dist /opt/lovage/dist
 # Projects below /app find the package as if they had installed it.
 RUN ln -s /opt/lovage/dist/cli/beat.js /usr/local/bin/beat \
+  && ln -s /opt/lovage/dist/cli/worker.js /usr/local/bin/worker \
   && ln -s /opt/lovage/dist/cli/main.js /usr/local/bin/lovage \
   && mkdir -p /app /node_modules && ln -s /opt/lovage /node_modules/lovage && chown node:node /app
 USER node

@@ -1,5 +1,4 @@
 // From the line into the pool: starts a request, follows it while it runs, and hands its outcome to be settled.
-import type { Clock } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Failure, Job, Outcome } from "./job.ts";
 import { type Policy, policyOf, type TimeLimits, timeLimitsOf } from "./policy.ts";
@@ -135,7 +134,7 @@ export class Runner {
   }
 
   #onStart(request: Request, policy: Policy, { pid, at }: { readonly pid: number; readonly at: number }): void {
-    const { events, clock, hostname } = this.#shop;
+    const { events, hostname } = this.#shop;
     const isFirst = request.startedAt === null;
     request.startedAt = at;
     request.pid = pid;
@@ -143,7 +142,7 @@ export class Runner {
     if (!policy.acksLate) request.ack();
     if (events.enabled) events.send("task-started", { uuid: request.id });
     if (policy.trackStarted && !policy.ignoreResult) {
-      this.#put(request, "STARTED", JSON.stringify({ pid, hostname }), clock);
+      this.#put(request, "STARTED", JSON.stringify({ pid, hostname }));
     }
   }
 
@@ -152,11 +151,11 @@ export class Runner {
     { ignoreResult }: Policy,
     { state, metaText }: { readonly state: string; readonly metaText: string },
   ): void {
-    if (!ignoreResult) this.#put(request, state, metaText, this.#shop.clock);
+    if (!ignoreResult) this.#put(request, state, metaText);
   }
 
-  #put(request: Request, state: string, resultText: string, clock: Clock): void {
-    const { app, results, hostname } = this.#shop;
+  #put(request: Request, state: string, resultText: string): void {
+    const { app, results, hostname, clock } = this.#shop;
     const context = { hostname, extended: app.conf.resultExtended };
     void results.put(recordOf(request, { state, resultText, at: clock.now() }, context));
   }

@@ -1,6 +1,5 @@
 // The tools that every part of the worker works with.
 import type { App } from "../app/app.ts";
-import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { EventSink } from "./event-sink.ts";
@@ -12,7 +11,6 @@ export interface Workshop {
   readonly app: App;
   /** The node name: `celery@host`. */
   readonly hostname: string;
-  readonly broker: Broker;
   readonly pool: Pool;
   readonly results: ResultWriter;
   readonly revoked: RevokedTasks;

@@ -5,6 +5,7 @@ export type ErrorCode =
   | "schedule" // a schedule that cannot be built
   | "broker" // the broker refused, or is out of reach
   | "stale-term" // another beat leads by now
+  | "standby" // this beat does not lead, and only the leader can answer
   | "store" // the beat-record cannot be read or written
   | "result" // results cannot be kept or read
   | "locked" // the beat-record is in use by another process

@@ -16,14 +16,38 @@ export type LovageEvent =
       readonly taskId: string;
     }
   | {
+      /** Occurrences that did not run. */
       readonly type: "occurrences-missed";
       readonly entry: string;
+      readonly cause: MissedCause;
       readonly count: number;
       readonly atLeast: boolean;
       readonly fromAt: Instant;
       readonly toAt: Instant;
       readonly reason: string;
     }
+  | { readonly type: "entry-paused"; readonly entry: string; readonly by: string; readonly reason: string | null }
+  | {
+      readonly type: "entry-resumed";
+      readonly entry: string;
+      readonly by: string;
+      /** Whether what fell into the pause is made up by the entry's policy. */
+      readonly catchUp: boolean;
+    }
+  | {
+      readonly type: "backfill-changed";
+      readonly id: string;
+      readonly entry: string;
+      readonly status: "running" | "stopped" | "done";
+      readonly sent: number;
+      readonly total: number | null;
+      /** Who or what changed it. */
+      readonly note: string;
+    }
+  /** A ping of an entry's own (`ping:`) was not taken. */
+  | { readonly type: "ping-failed"; readonly entry: string; readonly url: string; readonly reason: string }
+  /** The broker's marks lag behind what this beat knows to be sent: it came back with old data, or without any. */
+  | { readonly type: "marks-behind"; readonly scope: string; readonly entries: number; readonly entry: string }
   | { readonly type: "entry-finished"; readonly entry: string; readonly reason: string }
   | { readonly type: "entry-quarantined"; readonly entry: string; readonly reason: string }
   | { readonly type: "publish-failed"; readonly reason: string; readonly waiting: number; readonly retryInMs: number }
@@ -139,6 +163,12 @@ export interface OccurrenceSent {
   readonly sentAt: Instant;
   readonly occurrence: Occasion;
 }
+
+/**
+ * Why occurrences did not run: `missed` by the entry's policy for what was missed; `stale`, having waited too long for the
+ * broker; `refused`, because no message could be made, or the broker would not take it; `paused`; `overlap`.
+ */
+export type MissedCause = "missed" | "stale" | "refused" | "paused" | "overlap";
 
 /** Why an occurrence was sent: in time, made up, or by hand. */
 export type Occasion = "scheduled" | "missed" | "manual" | "backfill";

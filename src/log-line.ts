@@ -53,11 +53,36 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
       `Scheduler: ${entry} due ${instant(dueAt)} was enqueued before; not sent twice (id=${taskId})`,
   },
   "occurrences-missed": {
-    level: "warn",
-    text: ({ entry, count: missed, atLeast, fromAt, toAt, reason }) => {
+    // What its owner asked for is no reason to worry.
+    level: ({ cause }) => (cause === "paused" || cause === "overlap" ? "info" : "warn"),
+    text: ({ entry, cause, count: missed, atLeast, fromAt, toAt, reason }) => {
       const span = fromAt === toAt ? `due ${instant(fromAt)}` : `due ${instant(fromAt)} to ${instant(toAt)}`;
-      return `Scheduler: ${entry} missed ${atLeast ? "at least " : ""}${count(missed, "occurrence")} ${span}: ${reason}`;
+      const verb = cause === "paused" || cause === "overlap" ? "skipped" : "missed";
+      return `Scheduler: ${entry} ${verb} ${atLeast ? "at least " : ""}${count(missed, "occurrence")} ${span}: ${reason}`;
     },
+  },
+  "entry-paused": {
+    level: "warn",
+    text: ({ entry, by, reason }) => `Scheduler: ${entry} is paused by ${by}${reason === null ? "" : `: ${reason}`}`,
+  },
+  "entry-resumed": {
+    level: "info",
+    text: ({ entry, by, catchUp }) =>
+      `Scheduler: ${entry} is resumed by ${by}${catchUp ? ", and makes up what it missed" : ""}`,
+  },
+  "backfill-changed": {
+    level: "info",
+    text: ({ id, entry, status, sent, total, note }) =>
+      `Scheduler: backfill ${id} of ${entry} is ${status}, ${sent}${total === null ? "" : ` of ${total}`} sent: ${note}`,
+  },
+  "ping-failed": {
+    level: "warn",
+    text: ({ entry, url, reason }) => `ping: ${entry}: ${url} was not reached: ${reason}`,
+  },
+  "marks-behind": {
+    level: "warn",
+    text: ({ scope, entries, entry }) =>
+      `beat: the broker came back with old marks, or none: scope ${scope}, ${count(entries, "entry")} such as ${entry}; they are set right, but messages may be gone`,
   },
   "entry-finished": { level: "info", text: ({ entry, reason }) => `Scheduler: ${entry} is finished: ${reason}` },
   "entry-quarantined": {

@@ -108,6 +108,7 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
       {
         type: "occurrences-missed",
         entry: "a",
+        cause: "missed",
         count: 12,
         atLeast: true,
         fromAt: DUE,
@@ -119,8 +120,51 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
       ],
     ],
     [
-      { type: "occurrences-missed", entry: "a", count: 1, atLeast: false, fromAt: DUE, toAt: DUE, reason: "paused" },
-      ["WARNING Scheduler: a missed 1 occurrence due 2026-11-21T10:00:00Z: paused"],
+      {
+        type: "occurrences-missed",
+        entry: "a",
+        cause: "paused",
+        count: 1,
+        atLeast: false,
+        fromAt: DUE,
+        toAt: DUE,
+        reason: "paused by alice",
+      },
+      ["INFO Scheduler: a skipped 1 occurrence due 2026-11-21T10:00:00Z: paused by alice"],
+    ],
+  ],
+  "entry-paused": [
+    [
+      { type: "entry-paused", entry: "a", by: "alice", reason: "the printer burns" },
+      ["WARNING Scheduler: a is paused by alice: the printer burns"],
+    ],
+    [{ type: "entry-paused", entry: "a", by: "alice", reason: null }, ["WARNING Scheduler: a is paused by alice"]],
+  ],
+  "entry-resumed": [
+    [{ type: "entry-resumed", entry: "a", by: "alice", catchUp: false }, ["INFO Scheduler: a is resumed by alice"]],
+    [
+      { type: "entry-resumed", entry: "a", by: "alice", catchUp: true },
+      ["INFO Scheduler: a is resumed by alice, and makes up what it missed"],
+    ],
+  ],
+  "backfill-changed": [
+    [
+      { type: "backfill-changed", id: "b1", entry: "a", status: "stopped", sent: 3, total: 9, note: "by alice" },
+      ["INFO Scheduler: backfill b1 of a is stopped, 3 of 9 sent: by alice"],
+    ],
+  ],
+  "ping-failed": [
+    [
+      { type: "ping-failed", entry: "a", url: "https://hc.example/1", reason: "status 500" },
+      ["WARNING ping: a: https://hc.example/1 was not reached: status 500"],
+    ],
+  ],
+  "marks-behind": [
+    [
+      { type: "marks-behind", scope: "proj", entries: 2, entry: "a" },
+      [
+        "WARNING beat: the broker came back with old marks, or none: scope proj, 2 entries such as a; they are set right, but messages may be gone",
+      ],
     ],
   ],
   "entry-finished": [

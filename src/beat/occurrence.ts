@@ -1,5 +1,6 @@
 // One due time of one entry, and the id that makes it the same occurrence on every host and after every crash.
 import { createHash } from "node:crypto";
+import type { Mark } from "../broker/broker.ts";
 import type { Instant } from "../clock.ts";
 import type { Occasion } from "../event.ts";
 import type { Entry } from "../schedule/entry.ts";
@@ -13,6 +14,16 @@ export interface Occurrence {
   /** When a message that `expires: next` dies; null where it does not. */
   readonly nextDueAt: Instant | null;
   readonly occasion: Occasion;
+  /** Set for what was asked for by hand, in time or not: it does not move the schedule. */
+  readonly byHand?: ByHand;
+}
+
+/** What is sent outside of the schedule has a mark of its own, so that it goes out once like all else. */
+export interface ByHand {
+  readonly id: string;
+  readonly mark: Mark;
+  /** Who asked, and why: for the history. */
+  readonly note: string;
 }
 
 const namespace = Buffer.from("8d2f6c1e5b0a4f7391c4e27ab6d5f083", "hex");

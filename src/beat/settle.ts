@@ -46,7 +46,7 @@ export function settleRefusals(slots: ReadonlyMap<string, Slot>, refusals: reado
     }
     runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: "failed", reason }));
     const span = { count: 1, atLeast: false, fromAt: dueAt, toAt: dueAt };
-    events.push({ type: "occurrences-missed", entry: entry.name, ...span, reason });
+    events.push({ type: "occurrences-missed", entry: entry.name, cause: "refused", ...span, reason });
   }
   return { states: statesOf(slots, names), runs, events };
 }
@@ -57,7 +57,7 @@ export function settleMissed({ slot, dropped, isSettled }: Missed, now: Instant)
   const settledAt = isSettled ? Math.max(slot.state.settledAt, toAt) : slot.state.settledAt;
   slot.state = { ...slot.state, missed: slot.state.missed + count, settledAt };
   const run = unsentRun(entry.name, toAt, { at: now, outcome: "missed", reason: `${count} missed; ${reason}` });
-  const event: LovageEvent = { type: "occurrences-missed", entry: entry.name, ...dropped };
+  const event: LovageEvent = { type: "occurrences-missed", entry: entry.name, cause: "missed", ...dropped };
   return { states: [slot.state], runs: [run], events: [event] };
 }
 

@@ -10,6 +10,7 @@ export const neverRun = {
   lastTaskId: null,
   runs: 0,
   missed: 0,
+  skipped: 0,
   failed: 0,
   paused: null,
 } satisfies Partial<EntryState>;

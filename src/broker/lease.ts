@@ -39,6 +39,12 @@ export interface LeaseKeeper {
    * clock that ran ahead. Throws StaleTermError when the lease's term is over.
    */
   setMarks(lease: Lease, marks: readonly Mark[]): Promise<void>;
+  /**
+   * Small texts by name that whoever leads the scope has to know: pauses, backfills. They are kept as long as the marks are.
+   */
+  notes(scope: string): Promise<ReadonlyMap<string, string>>;
+  /** Writes notes, or removes those that are null; all or none. Throws StaleTermError when the lease's term is over. */
+  setNotes(lease: Lease, notes: ReadonlyMap<string, string | null>): Promise<void>;
   /** Forgets the marks of entries that are no more. Throws StaleTermError when the lease's term is over. */
   dropMarks(lease: Lease, entries: readonly string[]): Promise<void>;
 }

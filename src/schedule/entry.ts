@@ -5,6 +5,15 @@ import type { Schedule } from "./schedule.ts";
 /** What to make up when beat was not there: the newest missed occurrence, the oldest, every one, or none. */
 export type MissedPolicy = "latest" | "earliest" | "all" | "skip";
 
+/** What to do with an occurrence while the entry's previous run has not ended (`skip`), or not even begun (`skip_queued`). */
+export type OverlapPolicy = "allow" | "skip" | "skip_queued";
+
+/** Whom to tell that an occurrence was sent, or could not be: URLs that are fetched. */
+export interface EntryPing {
+  readonly success: string | null;
+  readonly failure: string | null;
+}
+
 /** The options of Celery's `apply_async` that make sense for a periodic task, in camel case. Spans are seconds. */
 export interface EntryOptions {
   readonly queue?: string;
@@ -48,6 +57,10 @@ export interface Entry {
   readonly missed: MissedPolicy;
   /** Missed occurrences older than this are not made up; null: any age. */
   readonly missedWithinMs: number | null;
+  readonly overlap: OverlapPolicy;
+  /** A run that has shown no end for so long counts as gone, for `overlap`; null: as long as the source keeps results. */
+  readonly overlapLimitMs: number | null;
+  readonly ping: EntryPing | null;
   /** After so many runs the entry is finished; null: never. */
   readonly maxRuns: number | null;
   /** Free text from the schedule file, for people. */

@@ -13,7 +13,10 @@ export interface EntryState {
   readonly lastSentAt: Instant | null;
   readonly lastTaskId: string | null;
   readonly runs: number;
+  /** Given up by the entry's policy for what was missed. */
   readonly missed: number;
+  /** Given up because the entry was paused, or its previous run had not ended (`overlap`). */
+  readonly skipped: number;
   readonly failed: number;
   readonly paused: Pause | null;
 }
@@ -37,7 +40,7 @@ export interface Run {
 }
 
 /** `duplicate`: the broker already had it; a crash came between publishing and recording. */
-export type RunOutcome = "sent" | "duplicate" | "missed" | "failed";
+export type RunOutcome = "sent" | "duplicate" | "missed" | "skipped" | "failed";
 
 export interface Changes {
   /** Written over what stands, by name. */
@@ -45,10 +48,12 @@ export interface Changes {
   readonly runs?: readonly Run[];
   /** Names whose state goes, because their entry went. Their history stays. */
   readonly forget?: readonly string[];
+  /** Of whoever leads. A shared record refuses changes of an older term than it has seen; others do not look at it. */
+  readonly term?: number;
 }
 
 export interface StoredState {
-  /** Unique to this record, for as long as it lives. */
+  /** Unique to this record, for as long as it lives; of a shared record, to this opening of it. */
   readonly id: string;
   readonly entries: ReadonlyMap<string, EntryState>;
 }
@@ -56,6 +61,8 @@ export interface StoredState {
 export interface Store {
   /** For people: the file's path, or `:memory:`. */
   readonly location: string;
+  /** True: several beats have it open, and whoever leads writes it. So it is read again whenever a term begins. */
+  readonly isShared?: boolean;
   load(): Promise<StoredState>;
   /**
    * One transaction, on the disk when it resolves: forgets, then states, then runs. Rejects, with nothing applied, when it

@@ -498,6 +498,8 @@ describe("two beats of one scope", () => {
         marks: guarded(leases.marks.bind(leases)),
         setMarks: guarded(leases.setMarks.bind(leases)),
         dropMarks: guarded(leases.dropMarks.bind(leases)),
+        notes: guarded(leases.notes.bind(leases)),
+        setNotes: guarded(leases.setNotes.bind(leases)),
       },
     };
     const first = await stage({ clock, broker, through });

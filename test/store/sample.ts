@@ -14,6 +14,7 @@ export function stateOf(name: string, change: Partial<EntryState> = {}): EntrySt
     lastTaskId: null,
     runs: 0,
     missed: 0,
+    skipped: 0,
     failed: 0,
     paused: null,
     ...change,

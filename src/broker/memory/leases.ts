@@ -8,6 +8,7 @@ interface Scope {
   term: number;
   held: { readonly owner: LeaseOwner; expiresAt: Instant } | undefined;
   readonly marks: Map<string, Instant>;
+  readonly notes: Map<string, string>;
 }
 
 export class MemoryLeases implements LeaseKeeper {
@@ -28,7 +29,7 @@ export class MemoryLeases implements LeaseKeeper {
 
   async acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired> {
     const now = this.#clock.now();
-    const state = this.#scopes.get(scope) ?? { term: 0, held: undefined, marks: new Map<string, Instant>() };
+    const state = this.#scopes.get(scope) ?? newScope();
     this.#scopes.set(scope, state);
     const remainingMs = (state.held?.expiresAt ?? now) - now;
     if (state.held !== undefined && remainingMs > 0 && state.held.owner.id !== owner.id) {
@@ -67,9 +68,25 @@ export class MemoryLeases implements LeaseKeeper {
     for (const entry of entries) state.marks.delete(entry);
   }
 
+  async notes(scope: string): Promise<ReadonlyMap<string, string>> {
+    return new Map(this.#scopes.get(scope)?.notes);
+  }
+
+  async setNotes(lease: Lease, notes: ReadonlyMap<string, string | null>): Promise<void> {
+    const state = this.#current(lease.scope, lease.term);
+    for (const [name, text] of notes) {
+      if (text === null) state.notes.delete(name);
+      else state.notes.set(name, text);
+    }
+  }
+
   #current(scope: string, term: number): Scope {
     const state = this.#scopes.get(scope);
     if (state?.term !== term) throw new StaleTermError(scope, term);
     return state;
   }
+}
+
+function newScope(): Scope {
+  return { term: 0, held: undefined, marks: new Map(), notes: new Map() };
 }

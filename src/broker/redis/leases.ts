@@ -17,6 +17,7 @@ import {
   type Script,
   scopeKeys,
   setMarksScript,
+  setNotesScript,
 } from "./scripts.ts";
 
 // Lua unpacks at most some 8,000 values at a time.
@@ -54,17 +55,7 @@ export class RedisLeases implements LeaseKeeper {
 
   async marks(scope: string): Promise<ReadonlyMap<string, Instant>> {
     const key = scopeKeys(this.#prefix, scope).marks;
-    return this.#connection.run(
-      async (client) => {
-        try {
-          return await scanMarks(client, key);
-        } catch (error) {
-          if (isWrongType(error)) throw wrongKind(key, await client.type(key), "hash");
-          throw error;
-        }
-      },
-      [key],
-    );
+    return this.#read(key, (client) => scanMarks(client, key));
   }
 
   async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
@@ -74,6 +65,23 @@ export class RedisLeases implements LeaseKeeper {
 
   async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {
     await this.#change(lease, dropMarksScript, slices(entries, marksPerCall), (entry) => [entry]);
+  }
+
+  async notes(scope: string): Promise<ReadonlyMap<string, string>> {
+    const key = scopeKeys(this.#prefix, scope).notes;
+    return new Map(Object.entries(await this.#read(key, (client) => client.hgetall(key))));
+  }
+
+  async setNotes(lease: Lease, notes: ReadonlyMap<string, string | null>): Promise<void> {
+    const keys = scopeKeys(this.#prefix, lease.scope);
+    // Every slice is one atomic step; few of a scope's notes change at once.
+    await sendInOrder(slices([...notes], marksPerCall), 1, async (slice) => {
+      const written = slice.flatMap(([name, text]) => (text === null ? [] : [name, text]));
+      const removed = slice.flatMap(([name, text]) => (text === null ? [name] : []));
+      const args = [String(lease.term), String(written.length / 2), ...written, ...removed];
+      const done = await this.#run(setNotesScript, [keys.term, keys.notes], args);
+      if (done !== 1) throw new StaleTermError(lease.scope, lease.term);
+    });
   }
 
   async #change<Item>(
@@ -87,6 +95,20 @@ export class RedisLeases implements LeaseKeeper {
       const done = await this.#run(script, [keys.term, keys.marks], [String(lease.term), ...chunk.flatMap(write)]);
       if (done !== 1) throw new StaleTermError(lease.scope, lease.term);
     });
+  }
+
+  async #read<Result>(key: string, read: (client: Redis) => Promise<Result>): Promise<Result> {
+    return this.#connection.run(
+      async (client) => {
+        try {
+          return await read(client);
+        } catch (error) {
+          if (isWrongType(error)) throw wrongKind(key, await client.type(key), "hash");
+          throw error;
+        }
+      },
+      [key],
+    );
   }
 
   async #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {

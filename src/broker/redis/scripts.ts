@@ -3,6 +3,7 @@
 //   lovage:S:term    string  the newest term given out. Missing means Redis lost its memory: every term is then over
 //   lovage:S:lease   hash    id, label and term of the leader; expires with the lease
 //   lovage:S:marks   hash    entry -> epoch milliseconds of the newest occurrence that is settled
+//   lovage:S:notes   hash    name -> text that whoever leads has to know: pauses, backfills
 //
 // All writes of a script come after all its checks, so that an error never leaves half of them: Redis takes nothing back.
 // A script that finds a key of another kind answers {"type", key, kind it is, kind it should be} and has done nothing.
@@ -16,9 +17,16 @@ export interface Script {
   readonly sha: string;
 }
 
-export function scopeKeys(prefix: string, scope: string): { term: string; lease: string; marks: string } {
+export interface ScopeKeys {
+  readonly term: string;
+  readonly lease: string;
+  readonly marks: string;
+  readonly notes: string;
+}
+
+export function scopeKeys(prefix: string, scope: string): ScopeKeys {
   const stem = `${prefix}lovage:${scope}`;
-  return { term: `${stem}:term`, lease: `${stem}:lease`, marks: `${stem}:marks` };
+  return { term: `${stem}:term`, lease: `${stem}:lease`, marks: `${stem}:marks`, notes: `${stem}:notes` };
 }
 
 /** EVALSHA, for a script that was loaded. */
@@ -171,6 +179,15 @@ export const setMarksScript = define(`${checkKinds}
 export const dropMarksScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('HDEL', KEYS[2], unpack(ARGV, 2))
+  return 1
+`);
+
+/** KEYS: term, notes. ARGV: term, how many to write, name, text, name, text ..., then names to remove. */
+export const setNotesScript = define(`${checkKinds}
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  local last = 2 + 2 * tonumber(ARGV[2])
+  if last > 2 then redis.call('HSET', KEYS[2], unpack(ARGV, 3, last)) end
+  if #ARGV > last then redis.call('HDEL', KEYS[2], unpack(ARGV, last + 1)) end
   return 1
 `);
 

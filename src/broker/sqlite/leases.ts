@@ -79,6 +79,23 @@ export class SqliteLeases implements LeaseKeeper {
     });
   }
 
+  async notes(scope: string): Promise<ReadonlyMap<string, string>> {
+    const rows = this.#file.read(() => this.#file.statement("SELECT name, text FROM note WHERE scope = ?").all(scope));
+    return new Map((rows as { name: string; text: string }[]).map(({ name, text }) => [name, text]));
+  }
+
+  async setNotes(lease: Lease, notes: ReadonlyMap<string, string | null>): Promise<void> {
+    this.#file.transaction(() => {
+      this.#check(lease);
+      const put = this.#file.statement("INSERT OR REPLACE INTO note VALUES (?, ?, ?)");
+      const remove = this.#file.statement("DELETE FROM note WHERE scope = ? AND name = ?");
+      for (const [name, text] of notes) {
+        if (text === null) remove.run(lease.scope, name);
+        else put.run(lease.scope, name, text);
+      }
+    });
+  }
+
   /** Judges the guard's marks and moves those that are newer; to be called inside the transaction that publishes. */
   settle(guard: Guard): readonly PublishOutcome[] {
     this.#check(guard);

@@ -25,6 +25,15 @@ const consuming = `
   CREATE INDEX notice_age ON notice (published_at);
 `;
 
+const notes = `
+  CREATE TABLE note (
+    scope TEXT NOT NULL,
+    name TEXT NOT NULL,
+    text TEXT NOT NULL,
+    PRIMARY KEY (scope, name)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 const tables = `
   CREATE TABLE message (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,6 +67,7 @@ const tables = `
     PRIMARY KEY (scope, entry)
   ) STRICT, WITHOUT ROWID;
   ${consuming}
+  ${notes}
 `;
 
 // Nothing consumed in version 1, so no message of such a file is claimed.
@@ -73,5 +83,5 @@ export const brokerFormat: FileFormat = Object.freeze({
   // "LvBr"
   applicationId: 0x4c764272,
   tables,
-  migrations: [fromVersion1],
+  migrations: [fromVersion1, notes],
 });

@@ -6,7 +6,7 @@ import type { Changes, EntryState, Pause, Run, RunOutcome } from "../store.ts";
 
 const STATE_COLUMNS =
   "name, schedule_hash, anchor_at, settled_at, last_due_at, last_sent_at, last_task_id, runs, missed, failed, " +
-  "paused_at, paused_by, paused_reason";
+  "paused_at, paused_by, paused_reason, skipped";
 
 type StateRow = [
   name: string,
@@ -22,6 +22,7 @@ type StateRow = [
   pausedAt: number | null,
   pausedBy: string | null,
   pausedReason: string | null,
+  skipped: number,
 ];
 
 type RunRow = [dueAt: number, at: number, outcome: RunOutcome, taskId: string | null, reason: string | null];
@@ -40,7 +41,7 @@ export class Rows {
   /** @param limit how many runs are kept per entry */
   constructor(database: Database, limit: number) {
     this.#limit = limit;
-    this.#putState = database.prepare(`INSERT OR REPLACE INTO entry (${STATE_COLUMNS}) VALUES (${marks(13)})`);
+    this.#putState = database.prepare(`INSERT OR REPLACE INTO entry (${STATE_COLUMNS}) VALUES (${marks(14)})`);
     this.#newestNumber = database
       .prepare<[string], number | null>("SELECT max(number) FROM run WHERE entry = ?")
       .pluck();
@@ -111,13 +112,16 @@ function stateToRow(state: EntryState): StateRow {
     paused?.at ?? null,
     paused?.by ?? null,
     paused?.reason ?? null,
+    // A journal of an older version, or a custom store's file, knows no such count.
+    state.skipped ?? 0,
   ];
 }
 
 function rowToState(row: StateRow): EntryState {
   const [name, scheduleHash, anchorAt, settledAt, lastDueAt, lastSentAt, lastTaskId, runs, missed, failed] = row;
   const paused = rowToPause(row[10], row[11], row[12]);
-  return { name, scheduleHash, anchorAt, settledAt, lastDueAt, lastSentAt, lastTaskId, runs, missed, failed, paused };
+  const counts = { runs, missed, skipped: row[13], failed };
+  return { name, scheduleHash, anchorAt, settledAt, lastDueAt, lastSentAt, lastTaskId, ...counts, paused };
 }
 
 function rowToPause(at: Instant | null, by: string | null, reason: string | null): Pause | null {

@@ -53,6 +53,8 @@ export type LovageEvent =
   | { readonly type: "publish-failed"; readonly reason: string; readonly waiting: number; readonly retryInMs: number }
   | { readonly type: "publish-recovered"; readonly waiting: number; readonly downMs: number }
   | { readonly type: "record-failed"; readonly reason: string }
+  /** What had to wait is in the beat-record now. */
+  | { readonly type: "record-recovered" }
   | { readonly type: "record-moved-aside"; readonly path: string; readonly movedTo: string; readonly reason: string }
   | { readonly type: "clock-jumped"; readonly byMs: number }
   | {

@@ -100,6 +100,7 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
       `Scheduler: sending again after ${span(downMs)}; ${count(waiting, "due task")} waited`,
   },
   "record-failed": { level: "error", text: ({ reason }) => `beat-record: not written: ${reason}` },
+  "record-recovered": { level: "info", text: () => "beat-record: written again" },
   "record-moved-aside": {
     level: "error",
     text: ({ path, movedTo, reason }) =>

@@ -21,6 +21,7 @@ const floors: Readonly<Record<string, number>> = {
   store: 2,
   result: 2,
   canvas: 3,
+  remote: 3,
   app: 4,
   beat: 5,
   worker: 5,

@@ -197,6 +197,7 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
       ["ERROR beat-record: not written: no space is left for the beat-record /srv/beat-record"],
     ],
   ],
+  "record-recovered": [[{ type: "record-recovered" }, ["INFO beat-record: written again"]]],
   "record-moved-aside": [
     [
       { type: "record-moved-aside", path: "/srv/r", movedTo: "/srv/r.corrupt-1", reason: "file is not a database" },

@@ -48,6 +48,9 @@ const entryKeys: ReadonlySet<string> = new Set([
   "jitter",
   "missed",
   "missedWithin",
+  "overlap",
+  "overlapLimit",
+  "ping",
   "description",
 ] satisfies (keyof PeriodicOptions)[]);
 

@@ -11,9 +11,9 @@ export type CreateEnvelope = (occurrence: Occurrence, now: Instant) => Envelope;
 
 export function createBeatEnvelope(app: App, scope: string): CreateEnvelope {
   return (occurrence, now) => {
-    const { entry, dueAt } = occurrence;
+    const { entry, dueAt, byHand } = occurrence;
     const { task, args, kwargs } = entry;
-    const taskId = occurrenceId(scope, entry.name, dueAt);
+    const taskId = byHand?.id ?? occurrenceId(scope, entry.name, dueAt);
     return app.createEnvelope({ task, args, kwargs, options: { ...optionsOf(occurrence), taskId } }, now);
   };
 }

@@ -13,6 +13,8 @@ export interface LeaderOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly leaseMs: number;
+  /** The broker has just answered. */
+  readonly onRenewed: () => void;
 }
 
 const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
@@ -20,10 +22,16 @@ const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
 export class Leader {
   readonly #options: LeaderOptions;
   #owner: LeaseOwner;
+  /** Whom this beat stands by for, as far as it knows. */
+  #holder: string | null = null;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
     this.#owner = options.owner;
+  }
+
+  get holder(): string | null {
+    return this.#holder;
   }
 
   /** Waits until this beat leads; null when `signal` ends the wait. A broker out of reach is asked again and again. */
@@ -34,7 +42,11 @@ export class Leader {
     while (!signal.aborted) {
       try {
         const acquired = await leases.acquire(scope, this.#owner, leaseMs);
-        if ("lease" in acquired) return acquired.lease;
+        if ("lease" in acquired) {
+          this.#holder = null;
+          return acquired.lease;
+        }
+        this.#holder = acquired.heldBy.label;
         announced = this.#announce(acquired.heldBy, announced);
         failures = 0;
         await clock.sleep(standbyMs(acquired.heldBy, leaseMs), signal);
@@ -58,6 +70,7 @@ export class Leader {
       try {
         if (!(await leases.renew(lease, leaseMs))) return true;
         isReported = false;
+        this.#options.onRenewed();
       } catch (error) {
         if (!isReported) emit({ type: "failure", where: "cannot renew the lease", reason: messageOf(error) });
         isReported = true;

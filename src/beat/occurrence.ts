@@ -26,14 +26,41 @@ export interface ByHand {
   readonly note: string;
 }
 
+/** Marks of what is sent by hand stand among those of entries, under names that no entry has. */
+const byHandPrefix = "\u0001";
+
+export const manualMark = `${byHandPrefix}manual`;
+
+export function backfillMark(id: string): string {
+  return `${byHandPrefix}backfill:${id}`;
+}
+
+export function isByHandMark(name: string): boolean {
+  return name.startsWith(byHandPrefix);
+}
+
+/** What moves in the broker when this is sent. */
+export function markOf({ entry, settlesAt, byHand }: Occurrence): Mark {
+  return byHand?.mark ?? { entry: entry.name, dueAt: settlesAt };
+}
+
 const namespace = Buffer.from("8d2f6c1e5b0a4f7391c4e27ab6d5f083", "hex");
 
 /** The Celery task id of an occurrence: a UUID version 5 (RFC 9562, section 5.5) of scope, entry and nominal due time. */
 export function occurrenceId(scope: string, entry: string, dueAt: Instant): string {
-  const digest = createHash("sha1")
-    .update(namespace)
-    .update(JSON.stringify([scope, entry, dueAt]))
-    .digest();
+  return uuidOf([scope, entry, dueAt]);
+}
+
+/** The same of a backfill: sent again by hand it is another run, with a result of its own. */
+export function backfillId(
+  { scope, entry, dueAt }: { readonly scope: string; readonly entry: string; readonly dueAt: Instant },
+  backfill: string,
+): string {
+  return uuidOf([scope, entry, dueAt, backfill]);
+}
+
+function uuidOf(parts: readonly unknown[]): string {
+  const digest = createHash("sha1").update(namespace).update(JSON.stringify(parts)).digest();
   digest[6] = ((digest[6] as number) & 0x0f) | 0x50;
   digest[8] = ((digest[8] as number) & 0x3f) | 0x80;
   const hex = digest.toString("hex", 0, 16);

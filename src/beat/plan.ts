@@ -5,7 +5,7 @@ import { messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
-import type { EntryState } from "../store/store.ts";
+import type { EntryState, Pause } from "../store/store.ts";
 import { Heap } from "./heap.ts";
 import { anchored, isCurrent, neverRun } from "./standing.ts";
 
@@ -22,6 +22,8 @@ export interface Slot {
   sendAt: Instant;
   /** Runs taken from the plan, settled or still under way. */
   taken: number;
+  /** Why its schedule was set aside; null while it is sound. */
+  fault: string | null;
 }
 
 /** A slot that has something to do. */
@@ -69,6 +71,11 @@ export class Plan {
     return this.#line.length > 0 ? Number.NEGATIVE_INFINITY : this.#heap.firstKey;
   }
 
+  /** Since when the entry due first has been due; what is being caught up is late on purpose. */
+  get dueSince(): Instant {
+    return this.#heap.firstKey;
+  }
+
   /**
    * Takes a new set of entries. What is new or whose schedule changed counts from `now`, so an edit never fires by itself;
    * what stayed keeps its place in time, and takes over other changes, such as arguments.
@@ -110,6 +117,39 @@ export class Plan {
     if (absurd.length > 0) this.#rebuild(now);
   }
 
+  /** What the record of a fleet says by now, where others led meanwhile. */
+  adoptStates(states: ReadonlyMap<string, EntryState>, now: Instant): void {
+    for (const slot of this.#slots.values()) {
+      const state = states.get(slot.entry.name);
+      if (!isCurrent(slot.entry, state) || state.settledAt < slot.state.settledAt) continue;
+      slot.state = state;
+      slot.taken = Math.max(slot.taken, state.runs);
+      this.#replan(slot, state.settledAt);
+    }
+    this.#rebuild(now);
+  }
+
+  /** Takes entries out until they are resumed, or puts them back where they stand; null resumes. */
+  setPaused(pauses: ReadonlyMap<string, Pause | null>, now: Instant): void {
+    for (const [name, paused] of pauses) {
+      const slot = this.#slots.get(name);
+      if (slot === undefined) continue;
+      slot.state = { ...slot.state, paused };
+      this.#replan(slot, slot.state.settledAt);
+    }
+    if (pauses.size > 0) this.#rebuild(now);
+  }
+
+  /** A run that was taken and then held back does not count towards `max_runs`. */
+  giveBack(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot === undefined) return;
+    slot.taken -= 1;
+    if (slot.dueAt !== null || slot.state.paused !== null || slot.fault !== null) return;
+    this.#schedule(slot, slot.state.settledAt);
+    this.put(slot);
+  }
+
   /** The entry due first, if it is due by `now`. It is out of the plan until `put` puts it back. */
   popDue(now: Instant): DueSlot | undefined {
     return this.#heap.firstKey <= now ? this.#heap.pop() : undefined;
@@ -129,7 +169,8 @@ export class Plan {
   /** Takes an entry out until it is edited or beat starts anew. */
   quarantine(slot: Slot, error: unknown): void {
     slot.dueAt = null;
-    this.#emit({ type: "entry-quarantined", entry: slot.entry.name, reason: messageOf(error) });
+    slot.fault = messageOf(error);
+    this.#emit({ type: "entry-quarantined", entry: slot.entry.name, reason: slot.fault });
   }
 
   /** Moves a slot on to its first occurrence after `after`, without putting it back. */
@@ -152,7 +193,8 @@ export class Plan {
       return;
     }
     const kept = isCurrent(entry, state) ? state : freshState(entry, state, countFrom);
-    const placed: Slot = { entry, schedule: entry.schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs };
+    const { schedule } = entry;
+    const placed: Slot = { entry, schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs, fault: null };
     this.#slots.set(entry.name, placed);
     this.#replan(placed, kept.settledAt);
   }
@@ -174,7 +216,8 @@ export class Plan {
   /** False: the schedule failed, and the entry is out. */
   #schedule(slot: Slot, after: Instant): boolean {
     slot.dueAt = null;
-    if (!slot.entry.enabled || isUsedUp(slot)) return true;
+    slot.fault = null;
+    if (!slot.entry.enabled || slot.state.paused !== null || isUsedUp(slot)) return true;
     try {
       slot.dueAt = this.#nextOf(slot, after);
       if (slot.dueAt !== null) slot.sendAt = slot.dueAt + this.#jitterOf(slot, slot.dueAt);

@@ -1,41 +1,21 @@
 // From occurrences to the broker, in order, each batch until it is answered: a lost connection leaves the outcome unknown,
 // so the same batch with the same ids goes again, and the broker's marks decide what was there already.
 import { type BackoffOptions, backoff } from "../backoff.ts";
-import {
-  type Broker,
-  type Guard,
-  type PublishOutcome,
-  RefusedError,
-  StaleTermError,
-  UndeliverableError,
-} from "../broker/broker.ts";
+import { type Broker, type Guard, RefusedError, StaleTermError, UndeliverableError } from "../broker/broker.ts";
 import type { Clock, Instant } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Envelope } from "../protocol/envelope.ts";
-import type { Entry } from "../schedule/entry.ts";
-import type { Occurrence } from "./occurrence.ts";
-
-/** One occurrence with the message made for it. */
-export interface Dispatch {
-  readonly occurrence: Occurrence;
-  readonly envelope: Envelope;
-}
-
-/** Without the message itself: a hundred thousand of them would weigh too much until they are written down. */
-export interface Answer {
-  readonly occurrence: Occurrence;
-  readonly taskId: string;
-  readonly task: string;
-  readonly queue: string;
-  readonly outcome: PublishOutcome;
-  readonly sentAt: Instant;
-}
-
-export interface Refusal {
-  readonly occurrence: Occurrence;
-  readonly reason: string;
-}
+import {
+  type Answer,
+  answerOf,
+  type Dispatch,
+  type Refusal,
+  refusalOf,
+  refusedFor,
+  type EntryNow,
+} from "./dispatch.ts";
+import { markOf, type Occurrence } from "./occurrence.ts";
 
 /** What was made of some occurrences: messages on their way, and those that no message could be made of. */
 interface Batch {
@@ -49,8 +29,8 @@ export interface PublisherOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly createEnvelope: (occurrence: Occurrence, now: Instant) => Envelope;
-  /** The entry as it is now; undefined when it is gone from the schedule. */
-  readonly entryOf: (name: string) => Entry | undefined;
+  /** Undefined when the entry is gone from the schedule. */
+  readonly entryNow: (name: string) => EntryNow | undefined;
   /** Called with what became of the batches, once there is time for it. Never rejects. */
   readonly settle: (answers: readonly Answer[], refusals: readonly Refusal[]) => Promise<void>;
 }
@@ -81,6 +61,14 @@ export class Publisher {
   /** Occurrences taken from the plan and not yet answered for. */
   get unsent(): number {
     return this.#waiting.length + this.#batch.dispatches.length + (this.#next?.dispatches.length ?? 0);
+  }
+
+  /** How much later than due the first of what waits is, in milliseconds. What is made up is late on purpose. */
+  lateMs(now: Instant): number {
+    const first = [this.#batch.dispatches[0]?.occurrence, this.#waiting[0]].find(
+      (one) => one?.occasion === "scheduled",
+    );
+    return first === undefined ? 0 : Math.max(0, now - first.dueAt - first.entry.jitterMs);
   }
 
   /** The names of the entries of what is unsent. */
@@ -130,7 +118,7 @@ export class Publisher {
         if (failures > 0) emit({ type: "publish-recovered", waiting: this.unsent, downMs });
       } catch (error) {
         if (error instanceof StaleTermError) return true;
-        if (error instanceof UndeliverableError && this.#takeOut(error.ids, error.message)) continue;
+        if (error instanceof UndeliverableError && this.#takeOut(error.ids, refusedFor(error.message))) continue;
         if (error instanceof RefusedError && (await this.#publishSingly(term))) continue;
         if (signal.aborted) return false;
         this.#putBack();
@@ -139,6 +127,7 @@ export class Publisher {
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
         await this.#settle();
         await clock.sleep(retryInMs, signal);
+        this.#withdrawPaused();
       }
     }
     this.#refusals.push(...this.#batch.refusals.splice(0));
@@ -175,23 +164,33 @@ export class Publisher {
   }
 
   #dispatch(occurrence: Occurrence, now: Instant): Dispatch | Refusal {
-    const entry = this.#options.entryOf(occurrence.entry.name);
-    if (entry?.enabled !== true) return { occurrence, reason: "its entry is gone from the schedule, or not enabled" };
-    const reason = staleReason(occurrence, now);
-    if (reason !== null) return { occurrence, reason };
+    const standing = this.#options.entryNow(occurrence.entry.name);
+    const refusal = refusalOf(occurrence, standing, now);
+    if (refusal !== null) return refusal;
     try {
+      const entry = standing?.entry ?? occurrence.entry;
       return { occurrence, envelope: this.#options.createEnvelope({ ...occurrence, entry }, now) };
     } catch (error) {
-      return { occurrence, reason: messageOf(error) };
+      return { occurrence, cause: "refused", reason: messageOf(error) };
+    }
+  }
+
+  /** What was paused while its answer did not come is not tried again: if it has arrived, its mark tells. */
+  #withdrawPaused(): void {
+    const isPaused = ({ occurrence }: Dispatch): boolean =>
+      occurrence.occasion !== "manual" && Boolean(this.#options.entryNow(occurrence.entry.name)?.paused);
+    const withdrawn = this.#batch.dispatches.filter(isPaused).map((dispatch) => dispatch.envelope.id);
+    if (withdrawn.length > 0) {
+      this.#takeOut(withdrawn, { cause: "paused", reason: "paused while the broker was away" });
     }
   }
 
   /** One message that nobody would get must not hold up the others. False: there was none to take out. */
-  #takeOut(ids: readonly string[], reason: string): boolean {
+  #takeOut(ids: readonly string[], why: Pick<Refusal, "cause" | "reason">): boolean {
     const { dispatches, refusals } = this.#batch;
     const isOut = ({ envelope }: Dispatch): boolean => ids.includes(envelope.id);
     const out = dispatches.filter(isOut);
-    refusals.push(...out.map(({ occurrence }) => ({ occurrence, reason })));
+    refusals.push(...out.map(({ occurrence }) => ({ occurrence, ...why })));
     this.#batch = { dispatches: dispatches.filter((dispatch) => !isOut(dispatch)), refusals };
     return out.length > 0;
   }
@@ -214,7 +213,7 @@ export class Publisher {
       }
     }
     if (refused.length === dispatches.length) return false;
-    for (const { id, reason } of refused) this.#takeOut([id], reason);
+    for (const { id, reason } of refused) this.#takeOut([id], refusedFor(reason));
     return true;
   }
 
@@ -235,7 +234,7 @@ export class Publisher {
 
   async #send(dispatches: readonly Dispatch[], term: number): Promise<readonly Answer[]> {
     const { broker, clock, scope } = this.#options;
-    const marks = dispatches.map(({ occurrence }) => ({ entry: occurrence.entry.name, dueAt: occurrence.settlesAt }));
+    const marks = dispatches.map(({ occurrence }) => markOf(occurrence));
     const guard: Guard = { scope, term, marks };
     const envelopes = dispatches.map((dispatch) => dispatch.envelope);
     const outcomes = await broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
@@ -262,16 +261,4 @@ export class Publisher {
       signal.addEventListener("abort", this.#ring, { once: true });
     });
   }
-}
-
-function answerOf({ occurrence, envelope }: Dispatch, outcome: PublishOutcome, sentAt: Instant): Answer {
-  const { id: taskId, task, destination } = envelope;
-  return { occurrence, taskId, task, queue: destination.queue ?? destination.routingKey, outcome, sentAt };
-}
-
-/** What has waited too long for a broker is not sent any more. */
-function staleReason({ entry, dueAt }: Occurrence, now: Instant): string | null {
-  const { missedWithinMs } = entry;
-  if (missedWithinMs === null || now - dueAt <= missedWithinMs + entry.jitterMs) return null;
-  return "the broker was away for longer than missed_within";
 }

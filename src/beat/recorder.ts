@@ -1,6 +1,6 @@
 // Writes to the beat-record, and keeps what could not be written for the next time: a full disk must not stop the sending,
 // and the broker's marks hold what matters meanwhile.
-import { messageOf } from "../error.ts";
+import { LovageError, messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Changes, EntryState, Run, Store } from "../store/store.ts";
 
@@ -14,6 +14,9 @@ export class Recorder {
   #runs: Run[] = [];
   #forget = new Set<string>();
   #writing: Promise<void> | null = null;
+  #isFailing = false;
+  /** Of the lease that beat leads by: a shared record takes nothing from beats that led before. */
+  term = 0;
 
   constructor(store: Store, emit: Emit) {
     this.#store = store;
@@ -37,9 +40,14 @@ export class Recorder {
       this.#runs = [];
       this.#forget = new Set();
       try {
-        await this.#store.record({ states: [...states.values()], runs, forget: [...forget] });
+        await this.#store.record({ states: [...states.values()], runs, forget: [...forget], term: this.term });
+        if (this.#isFailing) this.#emit({ type: "record-recovered" });
+        this.#isFailing = false;
       } catch (error) {
+        // Whoever leads now knows better. What this beat made of it before stands in the marks.
+        if (error instanceof LovageError && error.code === "stale-term") continue;
         this.#takeBack(states, runs, forget);
+        this.#isFailing = true;
         this.#emit({ type: "record-failed", reason: messageOf(error) });
         return;
       }

@@ -82,6 +82,17 @@ const choose: Readonly<Record<ChosenPolicy, Choose>> = {
   },
 };
 
+/** All occurrences after `after` up to `until`, given up for one reason; null when there are none. */
+export function droppedUpTo(
+  schedule: Schedule,
+  span: { readonly after: Instant; readonly until: Instant; readonly limit: number },
+  reason: string,
+): Dropped | null {
+  const fromAt = schedule.next(span.after);
+  if (fromAt === null || fromAt > span.until) return null;
+  return { ...countUpTo(schedule, { fromAt, until: span.until, limit: span.limit }), fromAt, reason };
+}
+
 function countUpTo(
   schedule: Schedule,
   span: { fromAt: Instant; until: Instant; limit: number },

@@ -1,54 +1,58 @@
 // What becomes of an occurrence, as changes to the beat-record and as events. Pure but for the slots it brings up to date.
 import type { Instant } from "../clock.ts";
-import type { LovageEvent } from "../event.ts";
+import type { LovageEvent, MissedCause } from "../event.ts";
 import type { EntryState, Run, RunOutcome } from "../store/store.ts";
+import type { Occurrence } from "./occurrence.ts";
+import type { Held } from "./overlap.ts";
 import type { Slot } from "./plan.ts";
-import type { Answer, Refusal } from "./publish.ts";
+import type { Answer, Refusal } from "./dispatch.ts";
+import type { Dropped } from "./recover.ts";
 import type { Missed } from "./tick.ts";
 
 export interface Settled {
   readonly states: readonly EntryState[];
   readonly runs: readonly Run[];
   readonly events: readonly LovageEvent[];
+  /** No message moved the marks of these states: they have to be moved for themselves. */
+  readonly isUnsent?: boolean;
 }
 
+type Slots = ReadonlyMap<string, Slot>;
+
 /** Later answers for the same entry replace earlier ones: one row an entry is written, however many runs it had. */
-export function settleAnswers(slots: ReadonlyMap<string, Slot>, answers: readonly Answer[]): Settled {
+export function settleAnswers(slots: Slots, answers: readonly Answer[]): Settled {
   const names = new Set<string>();
   const runs: Run[] = [];
   const events: LovageEvent[] = [];
   for (const answer of answers) {
     const { taskId, outcome, sentAt } = answer;
-    const { entry, dueAt, occasion } = answer.occurrence;
+    const { entry, dueAt } = answer.occurrence;
     const slot = slots.get(entry.name);
     if (slot !== undefined) {
       slot.state = afterRun(slot.state, answer);
       names.add(entry.name);
     }
-    const reason = occasion === "scheduled" ? null : occasion;
-    runs.push({ entry: entry.name, dueAt, at: sentAt, outcome, taskId, reason });
+    runs.push({ entry: entry.name, dueAt, at: sentAt, outcome, taskId, reason: occasionOf(answer.occurrence) });
     events.push(eventOf(answer));
   }
   return { states: statesOf(slots, names), runs, events };
 }
 
-export function settleRefusals(slots: ReadonlyMap<string, Slot>, refusals: readonly Refusal[], now: Instant): Settled {
+export function settleRefusals(slots: Slots, refusals: readonly Refusal[], now: Instant): Settled {
   const names = new Set<string>();
   const runs: Run[] = [];
   const events: LovageEvent[] = [];
-  for (const { occurrence, reason } of refusals) {
+  for (const { occurrence, cause, reason } of refusals) {
     const { entry, dueAt } = occurrence;
     const slot = slots.get(entry.name);
     if (slot !== undefined) {
-      const { failed, settledAt } = slot.state;
-      slot.state = { ...slot.state, failed: failed + 1, settledAt: Math.max(settledAt, dueAt) };
+      slot.state = afterRefusal(slot.state, occurrence, cause);
       names.add(entry.name);
     }
-    runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: "failed", reason }));
-    const span = { count: 1, atLeast: false, fromAt: dueAt, toAt: dueAt };
-    events.push({ type: "occurrences-missed", entry: entry.name, cause: "refused", ...span, reason });
+    runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: outcomeOf(cause), reason }));
+    events.push(missedEvent(entry.name, cause, { ...once(dueAt), reason }));
   }
-  return { states: statesOf(slots, names), runs, events };
+  return { states: statesOf(slots, names), runs, events, isUnsent: true };
 }
 
 export function settleMissed({ slot, dropped, isSettled }: Missed, now: Instant): Settled {
@@ -57,13 +61,44 @@ export function settleMissed({ slot, dropped, isSettled }: Missed, now: Instant)
   const settledAt = isSettled ? Math.max(slot.state.settledAt, toAt) : slot.state.settledAt;
   slot.state = { ...slot.state, missed: slot.state.missed + count, settledAt };
   const run = unsentRun(entry.name, toAt, { at: now, outcome: "missed", reason: `${count} missed; ${reason}` });
-  const event: LovageEvent = { type: "occurrences-missed", entry: entry.name, cause: "missed", ...dropped };
-  return { states: [slot.state], runs: [run], events: [event] };
+  const events = [missedEvent(entry.name, "missed", dropped)];
+  return { states: [slot.state], runs: [run], events, isUnsent: isSettled };
+}
+
+/** Occurrences that the entry's overlap policy held back. */
+export function settleHeld(slots: Slots, held: readonly Held[], now: Instant): Settled {
+  const names = new Set<string>();
+  const runs: Run[] = [];
+  const events: LovageEvent[] = [];
+  for (const { occurrence, reason } of held) {
+    const { entry, dueAt } = occurrence;
+    const slot = slots.get(entry.name);
+    if (slot !== undefined) {
+      slot.state = afterRefusal(slot.state, occurrence, "overlap");
+      names.add(entry.name);
+    }
+    runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: "skipped", reason }));
+    events.push(missedEvent(entry.name, "overlap", { ...once(dueAt), reason }));
+  }
+  return { states: statesOf(slots, names), runs, events, isUnsent: true };
+}
+
+/** What fell into a pause and is not made up. The grid of the schedule stays, for the newest of it is on the grid. */
+export function settlePaused(slot: Slot, dropped: Dropped, now: Instant): Settled {
+  const { entry } = slot;
+  const { count, toAt, reason } = dropped;
+  const { skipped, settledAt } = slot.state;
+  slot.state = { ...slot.state, skipped: skipped + count, settledAt: Math.max(settledAt, toAt) };
+  const run = unsentRun(entry.name, toAt, { at: now, outcome: "skipped", reason: `${count} skipped; ${reason}` });
+  return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, "paused", dropped)], isUnsent: true };
 }
 
 /** A duplicate was a run all the same, whose answer had got lost; unless it was known already by its mark. */
 function afterRun(state: EntryState, { occurrence, taskId, outcome, sentAt }: Answer): EntryState {
-  const { dueAt, settlesAt } = occurrence;
+  const { dueAt, settlesAt, occasion } = occurrence;
+  // A backfill is of the past: what it sends is not the entry's last run.
+  if (occasion === "backfill") return state;
+  if (occasion === "manual") return { ...state, lastSentAt: sentAt, lastTaskId: taskId };
   if (outcome === "duplicate" && settlesAt <= state.settledAt) return state;
   return {
     ...state,
@@ -75,16 +110,42 @@ function afterRun(state: EntryState, { occurrence, taskId, outcome, sentAt }: An
   };
 }
 
+function afterRefusal(state: EntryState, { byHand, settlesAt }: Occurrence, cause: MissedCause): EntryState {
+  const isSkipped = outcomeOf(cause) === "skipped";
+  const counts = isSkipped ? { skipped: state.skipped + 1 } : { failed: state.failed + 1 };
+  const settledAt = byHand === undefined ? Math.max(state.settledAt, settlesAt) : state.settledAt;
+  return { ...state, ...counts, settledAt };
+}
+
+function outcomeOf(cause: MissedCause): RunOutcome {
+  if (cause === "missed") return "missed";
+  return cause === "paused" || cause === "overlap" ? "skipped" : "failed";
+}
+
+/** For the history: null for what came in its time. */
+function occasionOf({ occasion, byHand }: Occurrence): string | null {
+  if (byHand !== undefined) return `${occasion}, ${byHand.note}`;
+  return occasion === "scheduled" ? null : occasion;
+}
+
 function eventOf({ occurrence, taskId, task, queue, outcome, sentAt }: Answer): LovageEvent {
   const { entry, dueAt, occasion } = occurrence;
   if (outcome === "duplicate") return { type: "occurrence-duplicate", entry: entry.name, dueAt, taskId };
   return { type: "occurrence-sent", entry: entry.name, task, taskId, queue, dueAt, sentAt, occurrence: occasion };
 }
 
+function missedEvent(entry: string, cause: MissedCause, dropped: Dropped): LovageEvent {
+  return { type: "occurrences-missed", entry, cause, ...dropped };
+}
+
+function once(dueAt: Instant): Omit<Dropped, "reason"> {
+  return { count: 1, atLeast: false, fromAt: dueAt, toAt: dueAt };
+}
+
 function unsentRun(entry: string, dueAt: Instant, more: { at: Instant; outcome: RunOutcome; reason: string }): Run {
   return { entry, dueAt, taskId: null, ...more };
 }
 
-function statesOf(slots: ReadonlyMap<string, Slot>, names: ReadonlySet<string>): EntryState[] {
+function statesOf(slots: Slots, names: ReadonlySet<string>): EntryState[] {
   return [...names].flatMap((name) => slots.get(name)?.state ?? []);
 }

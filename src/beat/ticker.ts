@@ -8,6 +8,7 @@ import { type Tick, tick } from "./tick.ts";
 export interface TickerOptions {
   readonly plan: Plan;
   readonly publisher: Publisher;
+  readonly onDue: (due: Tick["due"]) => void;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly maxIntervalMs: number;
@@ -56,10 +57,10 @@ export class Ticker {
   }
 
   async #tick(): Promise<void> {
-    const { plan, publisher, clock, onMissed } = this.#options;
+    const { plan, clock, onDue, onMissed } = this.#options;
     if (this.#isBacklogged()) return;
     const { due, missed } = tick(plan, clock.now(), tickLimit);
-    if (due.length > 0) publisher.add(due);
+    if (due.length > 0) onDue(due);
     if (missed.length > 0) await onMissed(missed);
   }
 

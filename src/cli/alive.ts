@@ -20,7 +20,8 @@ export const aliveEveryMs = 2000;
 
 /** Writes, at once where leading begins or ends, until the returned function is called; that also removes the file. */
 export function keepAlive(record: string, beat: Beat, events: EventStream): () => void {
-  if (record === ":memory:") return () => undefined;
+  // What is no file has no place beside it, and a record that several beats share says nothing of one of them.
+  if (record === ":memory:" || record.includes("://")) return () => undefined;
   const path = alivePath(record);
   const write = (): void => {
     try {

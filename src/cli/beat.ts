@@ -3,6 +3,7 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { checkCommand } from "./check.ts";
 import { runCommand } from "./fail.ts";
+import { importLastRuns } from "./import-last-runs.ts";
 import { isMain } from "./is-main.ts";
 import { listCommand } from "./list.ts";
 import { nextCommand } from "./next.ts";
@@ -28,7 +29,13 @@ export function beatCommand(): Command {
     .addOption(new Option("--embedded").hideHelp())
     .version(`lovage ${version()}`, "--version", "print the version");
   command.action(async () => runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>())));
-  for (const subcommand of [checkSubcommand(), nextSubcommand(), listSubcommand(), statusSubcommand()]) {
+  for (const subcommand of [
+    checkSubcommand(),
+    nextSubcommand(),
+    listSubcommand(),
+    statusSubcommand(),
+    importSubcommand(),
+  ]) {
     command.addCommand(subcommand);
   }
   return command;
@@ -61,6 +68,15 @@ function listSubcommand(): Command {
 function statusSubcommand(): Command {
   const command = new Command("status").description("Tells whether a beat is at work here; exit code 1 if not.");
   return command.action(async () => runCommand("beat", () => statusCommand(command.optsWithGlobals())));
+}
+
+function importSubcommand(): Command {
+  const command = new Command("import-last-runs")
+    .description("Takes over the last runs of Celery's beat; see docs/moving-from-celery-beat.md.")
+    .argument("<file>", "what export_beat_schedule.py --last-runs wrote");
+  return command.action(async (file: string) =>
+    runCommand("beat", () => importLastRuns(file, command.optsWithGlobals())),
+  );
 }
 
 function positiveSeconds(text: string): number {

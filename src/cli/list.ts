@@ -1,67 +1,81 @@
-// `beat list`: every entry with its schedule, its last run from the beat-record, and its next.
-import { neverRun, standing } from "../beat/standing.ts";
+// `beat list`: every entry with its last and next run, by the word of the running beat or else of files and record.
+import type { EntryReport, RemoteSteering } from "../beat/steering.ts";
 import { type Instant, systemClock } from "../clock.ts";
-import type { Entry } from "../schedule/entry.ts";
-import type { EntryState } from "../store/store.ts";
+import { maskUrl } from "../redis/url.ts";
+import { reachBeat, type SteerOptions, stayInWorkdir } from "./contact.ts";
+import { jsonOf, nextText, reportOf } from "./entry-report.ts";
 import { openProject } from "./open.ts";
-import type { ScheduleOptions } from "./options.ts";
-import { localTime, relativeTime, table } from "./print.ts";
-import { peekRecord, recordPath } from "./record.ts";
+import { relativeTime, table } from "./print.ts";
+import { readStates, recordPath } from "./record.ts";
 
-interface Row {
-  readonly entry: Entry;
-  readonly state: EntryState | undefined;
-  readonly nextAt: Instant | null;
+export interface ListOptions extends SteerOptions {
+  /** Only names that contain this. */
+  readonly match?: string;
 }
 
-export async function listCommand(options: ScheduleOptions & { readonly json?: boolean }): Promise<number> {
-  const { entries, app } = await openProject(options);
-  const states = await peekRecord(recordPath(options, app.conf));
-  const now = systemClock.now();
-  const rows = entries.map((entry) => row(entry, states.get(entry.name), now));
-  process.stdout.write(options.json === true ? jsonLines(rows) : text(rows, now));
+interface Listing {
+  readonly reports: readonly EntryReport[];
+  /** Whose word it is. */
+  readonly from: "beat" | "record";
+  readonly note: string;
+}
+
+/** Rows asked for at once. */
+const pageSize = 500;
+
+export async function listCommand(options: ListOptions): Promise<number> {
+  const { reports, from, note } = await gather(options);
+  if (options.json === true) {
+    process.stdout.write(reports.map((report) => `${JSON.stringify({ ...jsonOf(report), from })}\n`).join(""));
+    return 0;
+  }
+  process.stderr.write(`beat: ${note}\n`);
+  process.stdout.write(text(reports, systemClock.now()));
   return 0;
 }
 
-function row(entry: Entry, state: EntryState | undefined, now: Instant): Row {
-  const { schedule, settledAt, runsLeft } = standing(entry, state, now);
-  return { entry, state, nextAt: entry.enabled && runsLeft > 0 ? schedule.next(settledAt) : null };
+/** All entries of the running beat. One that comes or goes between two pages may be missed. */
+export async function listAll(steering: RemoteSteering, match?: string): Promise<readonly EntryReport[]> {
+  const reports: EntryReport[] = [];
+  for (;;) {
+    const { total, rows } = await steering.list({ match, offset: reports.length, limit: pageSize });
+    reports.push(...rows);
+    if (rows.length === 0 || reports.length >= total) return reports;
+  }
 }
 
-function jsonLines(rows: readonly Row[]): string {
-  return rows
-    .map(({ entry, state, nextAt }) => {
-      const { name, task, schedule, timezone, enabled, source } = entry;
-      const { lastDueAt, lastSentAt, lastTaskId, runs, missed, failed } = { ...neverRun, ...state };
-      const last = { last_due_at: isoTime(lastDueAt), last_sent_at: isoTime(lastSentAt), last_task_id: lastTaskId };
-      const known = { ...last, runs, missed, failed };
-      const plan = { entry: name, task, schedule: schedule.describe(), timezone, enabled, next_at: isoTime(nextAt) };
-      return `${JSON.stringify({ ...plan, ...known, source })}\n`;
-    })
-    .join("");
+async function gather(options: ListOptions): Promise<Listing> {
+  const contact = await reachBeat(options);
+  if (contact === null) return gatherHere(stayInWorkdir(options));
+  try {
+    const reports = await listAll(contact.steering, options.match);
+    return { reports, from: "beat", note: `as the running beat ${contact.label} has it` };
+  } finally {
+    await contact.close();
+  }
 }
 
-function text(rows: readonly Row[], now: Instant): string {
-  if (rows.length === 0) return "no entries\n";
-  const cells = rows.map(({ entry, state, nextAt }) => [
-    entry.name,
-    entry.task,
-    entry.schedule.describe(),
-    state?.lastDueAt ? relativeTime(state.lastDueAt, now) : "never",
-    nextText(entry, nextAt, now),
-    String(state?.runs ?? 0),
-    String(state?.missed ?? 0),
-    entry.source,
+async function gatherHere(options: ListOptions): Promise<Listing> {
+  const { entries, app } = await openProject(options);
+  const states = await readStates(options, app);
+  const now = systemClock.now();
+  const wanted = entries.filter(({ name }) => name.includes(options.match ?? ""));
+  const reports = wanted.map((entry) => reportOf(entry, states.get(entry.name), now));
+  const record = maskUrl(recordPath(options, app.conf));
+  return { reports, from: "record", note: `no beat answers; from the schedule's files and the record ${record}` };
+}
+
+const heads = ["ENTRY", "TASK", "SCHEDULE", "LAST", "NEXT", "RUNS", "MISSED", "SKIPPED", "FAILED"];
+
+function text(reports: readonly EntryReport[], now: Instant): string {
+  if (reports.length === 0) return "no entries\n";
+  const rows = reports.map((report) => [
+    report.entry,
+    report.task,
+    report.schedule,
+    report.lastDueAt === null ? "never" : relativeTime(report.lastDueAt, now),
+    nextText(report, now),
+    ...[report.runs, report.missed, report.skipped, report.failed].map(String),
   ]);
-  return table([["ENTRY", "TASK", "SCHEDULE", "LAST", "NEXT", "RUNS", "MISSED", "SOURCE"], ...cells]);
-}
-
-function nextText(entry: Entry, nextAt: Instant | null, now: Instant): string {
-  if (!entry.enabled) return "not enabled";
-  if (nextAt === null) return "finished";
-  return nextAt <= now ? `due ${relativeTime(nextAt, now)}` : localTime(nextAt, entry.timezone);
-}
-
-function isoTime(at: Instant | null): string | null {
-  return at === null ? null : new Date(at).toISOString();
+  return table([heads, ...rows]);
 }

@@ -3,18 +3,18 @@ import { DateTime } from "luxon";
 import { Heap } from "../beat/heap.ts";
 import { standing } from "../beat/standing.ts";
 import { type Instant, systemClock } from "../clock.ts";
-import { didYouMean, LovageError } from "../error.ts";
+import { LovageError } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState } from "../store/store.ts";
 import { dstNote } from "./dst-note.ts";
+import { findEntry } from "./find-entry.ts";
 import { openProject } from "./open.ts";
-import type { ScheduleOptions } from "./options.ts";
 import { localTime, table, utcTime } from "./print.ts";
-import { peekRecord, recordPath } from "./record.ts";
+import { type RecordOptions, readStates } from "./record.ts";
 
-export interface NextOptions extends ScheduleOptions {
+export interface NextOptions extends RecordOptions {
   readonly count: number;
   readonly from?: string;
   readonly json?: boolean;
@@ -35,11 +35,11 @@ interface Walker {
 
 export async function nextCommand(names: readonly string[], options: NextOptions): Promise<number> {
   const { entries, app } = await openProject(options);
-  const chosen = choose(entries, names);
+  const states = await readStates(options, app);
+  const chosen = choose(entries, names, states);
   const now = systemClock.now();
   // Without --from: what is still to come; with it: from that instant on, including it.
   const after = options.from === undefined ? now : parseTime(options.from, app.conf.timezone) - 1;
-  const states = await peekRecord(recordPath(options, app.conf));
   const lines = upcoming(
     chosen.map((entry) => walker(entry, states.get(entry.name), now)),
     after,
@@ -49,16 +49,15 @@ export async function nextCommand(names: readonly string[], options: NextOptions
   return 0;
 }
 
-function choose(entries: readonly Entry[], names: readonly string[]): readonly Entry[] {
-  if (names.length === 0) return entries.filter((entry) => entry.enabled);
+/** Paused entries do not run, but may be asked for by name. */
+function choose(
+  entries: readonly Entry[],
+  names: readonly string[],
+  states: ReadonlyMap<string, EntryState>,
+): readonly Entry[] {
   const byName = new Map(entries.map((entry) => [entry.name, entry]));
-  return names.map((name) => {
-    const entry = byName.get(name);
-    if (entry !== undefined) return entry;
-    const meant = didYouMean(name, byName.keys());
-    const hint = meant === null ? "beat list shows all entries" : `did you mean ${meant}?`;
-    throw new LovageError("usage", `there is no entry ${name}`, { hint });
-  });
+  if (names.length > 0) return names.map((name) => findEntry(byName, name));
+  return entries.filter((entry) => entry.enabled && (states.get(entry.name)?.paused ?? null) === null);
 }
 
 function parseTime(text: string, zone: string): Instant {

@@ -24,6 +24,11 @@ export function utcTime(at: Instant): string {
   return new Date(at).toISOString().replace(".000Z", "Z");
 }
 
+/** With milliseconds always, for programs; null stays null. */
+export function isoTime(at: Instant | null): string | null {
+  return at === null ? null : new Date(at).toISOString();
+}
+
 /** `in 3 minutes`, `2 days ago` */
 export function relativeTime(at: Instant, now: Instant): string {
   const seconds = Math.round(Math.abs(at - now) / 1000);

@@ -1,17 +1,28 @@
 // Which beat-record a command means, and opening it: ours, or a store of the user's own.
 import { existsSync } from "node:fs";
+import type { App } from "../app/app.ts";
 import type { Conf } from "../app/conf.ts";
 import { importModule, locateModule } from "../config/module.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, systemClock } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import type { Emit } from "../event.ts";
-import { openStore, openStoreReadOnly } from "../store/open.ts";
+import { isInRedis, openStore, openStoreReadOnly, type SharedStoreOptions } from "../store/open.ts";
 import type { EntryState, Store } from "../store/store.ts";
 import type { ScheduleOptions } from "./options.ts";
+
+export interface RecordOptions extends ScheduleOptions {
+  /** `-S`: a store of the user's own. */
+  readonly scheduler?: string;
+}
 
 interface Tools {
   readonly emit: Emit;
   readonly clock: Clock;
+}
+
+/** What a store of the user's own is made with, beside what `-s` says. */
+interface StoreTools extends Tools {
+  readonly scope: string | undefined;
 }
 
 const defaultRecord = "beat-record";
@@ -23,11 +34,23 @@ export function recordPath(options: ScheduleOptions, conf: Conf): string {
   return conf.beatScheduleFilename === celeryDefault ? defaultRecord : conf.beatScheduleFilename;
 }
 
-/** @param scheduler `-S`: a module and the name of a class in it, made with `new Class(location, {emit, clock})` */
-export async function openRecord(location: string, scheduler: string | undefined, tools: Tools): Promise<Store> {
-  if (scheduler === undefined) return openStore(location, tools);
+/** Opens the record for writing: ours, or one of the class that `-S` names, made with `new Class(location, {emit, clock, scope})`. */
+export async function openRecord(options: RecordOptions, app: App, tools: Tools): Promise<Store> {
+  const location = recordPath(options, app.conf);
+  const scheduler = storeClass(options, app.conf);
+  const shared = sharedBy(options, app);
+  if (scheduler === undefined) return openStore(location, { ...tools, ...shared });
+  return makeStore(scheduler, location, { ...tools, scope: shared.scope });
+}
+
+/** Beats of one scope share what lies on a server. It is reached as the broker is, but for TLS, which its own URL tells of. */
+function sharedBy(options: RecordOptions, { name, conf }: App): SharedStoreOptions {
+  return { scope: options.scope ?? name, transportOptions: conf.brokerTransportOptions };
+}
+
+async function makeStore(scheduler: string, location: string, tools: StoreTools): Promise<Store> {
   const made = await importClass(scheduler);
-  const store = new (made as new (location: string, tools: Tools) => Partial<Store>)(location, tools);
+  const store = new (made as new (location: string, tools: StoreTools) => Partial<Store>)(location, tools);
   if (typeof store.location !== "string") throw notAStore(scheduler);
   for (const method of ["load", "record", "history", "close"] as const) {
     if (typeof store[method] !== "function") throw notAStore(scheduler);
@@ -50,15 +73,33 @@ async function importClass(scheduler: string): Promise<unknown> {
   return made;
 }
 
-/** What the record knows, without locking or creating it; empty where there is none. */
-export async function peekRecord(location: string): Promise<ReadonlyMap<string, EntryState>> {
-  if (!existsSync(location)) return new Map();
-  const store = await openStoreReadOnly(location);
+/** What the record knows of entries; empty where there is none yet. */
+export async function readStates(options: RecordOptions, app: App): Promise<ReadonlyMap<string, EntryState>> {
+  const stored = await readRecord(options, app, (record) => record.load());
+  return stored?.entries ?? new Map();
+}
+
+/** Reads beat's record, of whatever kind, without locking or creating a file of ours; null where there is none yet. */
+export async function readRecord<Answer>(
+  options: RecordOptions,
+  app: App,
+  read: (record: Store) => Promise<Answer>,
+): Promise<Answer | null> {
+  const location = recordPath(options, app.conf);
+  const isOurs = storeClass(options, app.conf) === undefined;
+  if (isOurs && !isInRedis(location) && !existsSync(location)) return null;
+  const quiet = { emit: () => undefined, clock: systemClock };
+  const store = await (isOurs ? openStoreReadOnly(location, sharedBy(options, app)) : openRecord(options, app, quiet));
   try {
-    return (await store.load()).entries;
+    return await read(store);
   } finally {
     await store.close();
   }
+}
+
+/** `-S`, else the app's setting; undefined: a store of ours. */
+export function storeClass(options: RecordOptions, conf: Conf): string | undefined {
+  return options.scheduler ?? conf.beatScheduler ?? undefined;
 }
 
 function notAStore(scheduler: string): LovageError {

@@ -19,7 +19,7 @@ import { banner } from "./banner.ts";
 import { catchStrayErrors, explain, leave, strayText } from "./fail.ts";
 import { enterWorkdir, openProject, type Project, publishUrl } from "./open.ts";
 import { type BeatCommandOptions, loggerOptions } from "./options.ts";
-import { openRecord, recordPath } from "./record.ts";
+import { openRecord } from "./record.ts";
 import { aborted } from "./stop-signals.ts";
 import { connectWorker, type WorkerLink } from "./worker-link.ts";
 
@@ -84,11 +84,9 @@ async function announce({ app }: Project, link: WorkerLink | null): Promise<void
 
 /** The beat-record. One that somebody else has is an error, but for the beat of a second worker; null: stopped meanwhile. */
 async function open(project: Project, options: BeatCommandOptions, around: Surroundings): Promise<Store | null> {
-  const { conf } = project.app;
   const { events, link, stopping } = around;
   const tools = { emit: events.emit, clock: systemClock };
-  const scheduler = options.scheduler ?? conf.beatScheduler ?? undefined;
-  const openNow = (): Promise<Store> => openRecord(recordPath(options, conf), scheduler, tools);
+  const openNow = (): Promise<Store> => openRecord(options, project.app, tools);
   if (link === null) return openNow();
   const onBusy = async (leader: string): Promise<void> => {
     events.emit({ type: "beat-standby", scope: project.scope, leader });

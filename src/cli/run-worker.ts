@@ -2,7 +2,7 @@
 import { systemClock } from "../clock.ts";
 import { EventStream } from "../event.ts";
 import { createLogger, type Logger, logEvents } from "../log.ts";
-import { expandNode, nodeName } from "../worker/node-name.ts";
+import { expandNode, nodeName } from "../remote/node-name.ts";
 import type { Steering } from "../worker/steering.ts";
 import { detachWorker, reportReady } from "./detach.ts";
 import { catchStrayErrors, strayText } from "./fail.ts";

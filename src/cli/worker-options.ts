@@ -1,7 +1,7 @@
 // The options of the worker, in Celery's words.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { LovageError, messageOf } from "../error.ts";
-import { nodeName } from "../worker/node-name.ts";
+import { nodeName } from "../remote/node-name.ts";
 import { poolKind } from "../worker/pool/open.ts";
 import {
   addLogOptions,

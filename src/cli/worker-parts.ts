@@ -6,13 +6,14 @@ import { systemClock } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import { LamportClock } from "../protocol/lamport.ts";
 import type { ResultBackend } from "../result/result.ts";
+import type { Service } from "../service.ts";
 import { EmbeddedBeat } from "../worker/embedded-beat.ts";
 import { autoscaleKeepaliveMs } from "../worker/autoscale.ts";
-import { EventDispatcher } from "../worker/event-dispatcher.ts";
-import { Heartbeat } from "../worker/heartbeat.ts";
+import { EventDispatcher } from "../remote/event-dispatcher.ts";
+import { Heartbeat } from "../remote/heartbeat.ts";
 import { createPool } from "../worker/pool/open.ts";
 import type { Pool } from "../worker/pool/pool.ts";
-import { RemoteControl } from "../worker/remote-control.ts";
+import { createRemoteControl } from "../worker/remote-control.ts";
 import { openRevoked, revokedLimits, type RevokedTasks } from "../worker/revoked.ts";
 import { runJob } from "../worker/run-job.ts";
 import { Worker } from "../worker/worker.ts";
@@ -28,7 +29,7 @@ export interface WorkerParts {
   /** Null: `--without-heartbeat`. */
   readonly heartbeat: Heartbeat | null;
   /** Null: `workerEnableRemoteControl` is off. */
-  readonly control: RemoteControl | null;
+  readonly control: Service | null;
   /** Null: without `-B`. */
   readonly beat: EmbeddedBeat | null;
   readonly revoked: RevokedTasks;
@@ -67,7 +68,7 @@ export async function assembleWorker(plan: WorkerPlan, { emit, onShutdown }: Sur
     onShutdown,
   });
   const control = conf.workerEnableRemoteControl
-    ? new RemoteControl({ steering: worker, broker, events, emit, clock, lamport, settings: conf })
+    ? createRemoteControl({ steering: worker, broker, events, emit, clock, lamport, settings: conf })
     : null;
   const heartbeat =
     options.withoutHeartbeat === true ? null : new Heartbeat({ events, clock, load: () => loadOf(worker) });

@@ -4,7 +4,7 @@ import type { AppSettingsInput } from "../app/conf.ts";
 import type { BoundQueue } from "../broker/consumer.ts";
 import { LovageError } from "../error.ts";
 import { schemeOf } from "../redis/url.ts";
-import { expandNode, nodeName } from "../worker/node-name.ts";
+import { expandNode, nodeName } from "../remote/node-name.ts";
 import { type PoolKind, poolKind } from "../worker/pool/open.ts";
 import { type OpenedApp, openApp, publishUrl } from "./open.ts";
 import type { Autoscale, WorkerCommandOptions } from "./worker-options.ts";

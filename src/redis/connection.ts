@@ -19,6 +19,8 @@ export interface ConnectionOptions {
   readonly protocol?: 2 | 3;
   /** The connection stands. What this gives back is told why it is gone; not when we closed it. */
   readonly onOpen?: () => (reason: string) => void;
+  /** Whenever a connection stands: may ask the server something of its own, and must not throw. */
+  readonly onClient?: (client: Redis) => void;
   /** The connection that stood is gone; not when we closed it. */
   readonly onLost?: () => void;
   /** What comes on the channels that were subscribed to. */
@@ -115,6 +117,7 @@ export class RedisConnection {
     }
     this.#connected = true;
     this.#tellLoss = this.#options.onOpen?.();
+    this.#options.onClient?.(this.#client);
   }
 
   #leave(): void {

@@ -1,7 +1,7 @@
 // Entries as code gives them (camel case, Dates, ready-made schedules), brought to the words of schedule files, so that one
 // check serves both.
 import type { DstPolicy } from "./dst.ts";
-import type { EntryOptions, MissedPolicy } from "./entry.ts";
+import type { EntryOptions, EntryPing, MissedPolicy, OverlapPolicy } from "./entry.ts";
 import type { DayMatch, Schedule } from "./schedule.ts";
 import { isSchedule } from "./schedule.ts";
 import type { Path } from "./schema-issues.ts";
@@ -30,6 +30,12 @@ export interface EntryDefinition {
   readonly jitter?: number | string | undefined;
   readonly missed?: MissedPolicy | undefined;
   readonly missedWithin?: number | string | undefined;
+  /** What to do while the previous run has not ended; `allow` by default. */
+  readonly overlap?: OverlapPolicy | undefined;
+  /** A run that has shown no end for so long counts as gone. */
+  readonly overlapLimit?: number | string | undefined;
+  /** A URL to fetch when a run was sent, with `/fail` at its end when one could not be; or one for each. */
+  readonly ping?: string | Partial<EntryPing> | undefined;
   readonly description?: string | undefined;
 }
 
@@ -48,6 +54,7 @@ export function toFileWords(definition: EntryDefinition): DefinitionInWords {
   const data = snakeKeys(rest);
   const words: Record<string, unknown> = { ...data, schedule: given === undefined ? scheduleWords(schedule) : 1 };
   for (const key of ["start_at", "end_at"]) if (key in words) words[key] = timeWords(words[key]);
+  if (isMap(words["ping"])) words["ping"] = pingWords(words["ping"]);
   if (isMap(words["options"])) words["options"] = optionWords(words["options"]);
   if (isMap(words["exclude"])) words["exclude"] = exclusionWords(words["exclude"]);
   if (Array.isArray(words["exclude"])) words["exclude"] = words["exclude"].map(exclusionWords);
@@ -82,6 +89,11 @@ function crontabWords(fields: Readonly<Record<string, unknown>>): Record<string,
   const words = snakeKeys(fields);
   for (const [key, value] of Object.entries(words)) if (value instanceof Set) words[key] = [...(value as Set<unknown>)];
   return words;
+}
+
+/** What is null is not given. */
+function pingWords(ping: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(ping).filter(([, url]) => url !== null && url !== undefined));
 }
 
 function exclusionWords(exclusion: unknown): unknown {

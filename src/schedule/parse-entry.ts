@@ -1,4 +1,5 @@
 // Makes one checked definition into a frozen Entry, or into everything that is wrong with it.
+import { LovageError } from "../error.ts";
 import { parseDuration } from "./duration.ts";
 import type { Entry } from "./entry.ts";
 import type { Attempt } from "./parse-attempt.ts";
@@ -7,6 +8,7 @@ import { bindSchedule, hashSchedule, limitSchedule } from "./parse-bind.ts";
 import { frozenCopy } from "./parse-frozen.ts";
 import { readLimits } from "./parse-limits.ts";
 import { readOptions } from "./parse-options.ts";
+import { readPing } from "./parse-ping.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Issue } from "./schema-issues.ts";
 import type { EntryData } from "./schema.ts";
@@ -32,12 +34,13 @@ export function buildEntry(data: EntryData, place: EntryPlace, given?: Schedule)
   const timezone = readTimezone(data, place.timezone, given, attempt) ?? place.timezone;
   const options = readOptions(data.options ?? {}, timezone, attempt);
   const spans = readSpans(data, place.missedWithinMs, attempt);
+  const ping = data.ping === undefined ? null : readPing(data.ping, attempt);
   const limits = readLimits(data, timezone, attempt);
   const payload = copyPayload(data, options, attempt);
   const bound = bindSchedule(data, { name: place.name, timezone }, given, attempt);
   const schedule = bound === undefined || issues.length > 0 ? undefined : limitSchedule(bound, limits, attempt);
   if (schedule === undefined || issues.length > 0) return { issues };
-  return { entry: freezeEntry({ data, place, timezone, schedule, ...payload, ...spans }) };
+  return { entry: freezeEntry({ data, place, timezone, schedule, ping, ...payload, ...spans }) };
 }
 
 type Payload = Pick<Entry, "args" | "kwargs" | "options">;
@@ -50,8 +53,7 @@ function copyPayload({ args = [], kwargs = {} }: EntryData, options: Payload["op
   };
 }
 
-interface EntryParts
-  extends Pick<Entry, "timezone" | "args" | "kwargs" | "options" | "schedule" | "jitterMs" | "missedWithinMs"> {
+interface EntryParts extends Pick<Entry, "timezone" | "args" | "kwargs" | "options" | "schedule" | "ping">, Spans {
   readonly data: EntryData;
   readonly place: EntryPlace;
 }
@@ -71,9 +73,9 @@ function freezeEntry({ data, place, schedule, jitterMs, ...parts }: EntryParts):
     jitterMs,
     missed: data.missed ?? "latest",
     missedWithinMs: parts.missedWithinMs,
-    overlap: "allow",
-    overlapLimitMs: null,
-    ping: null,
+    overlap: data.overlap ?? "allow",
+    overlapLimitMs: parts.overlapLimitMs,
+    ping: parts.ping,
     maxRuns,
     description: data.description ?? null,
     scheduleHash: hashSchedule(schedule, { enabled, jitterMs, maxRuns }),
@@ -102,17 +104,25 @@ function checkZone(name: string): string {
   return name;
 }
 
-function readSpans(
-  data: EntryData,
-  missedWithinMs: number | null,
-  attempt: Attempt,
-): { readonly jitterMs: number; readonly missedWithinMs: number | null } {
-  const { jitter = 0, missed_within: missedWithin } = data;
+type Spans = Pick<Entry, "jitterMs" | "missedWithinMs" | "overlapLimitMs">;
+
+function readSpans(data: EntryData, missedWithinMs: number | null, attempt: Attempt): Spans {
+  const { jitter = 0, missed_within: missedWithin, overlap_limit: overlapLimit } = data;
   return {
     jitterMs: attempt(["jitter"], () => parseDuration(jitter)) ?? 0,
     missedWithinMs:
       missedWithin === undefined
         ? missedWithinMs
         : (attempt(["missed_within"], () => parseDuration(missedWithin)) ?? null),
+    overlapLimitMs:
+      overlapLimit === undefined ? null : (attempt(["overlap_limit"], () => readOverlapLimit(overlapLimit)) ?? null),
   };
+}
+
+function readOverlapLimit(written: number | string): number {
+  const limitMs = parseDuration(written);
+  if (limitMs > 0) return limitMs;
+  throw new LovageError("schedule", "wants more than 0 seconds: every run would count as gone at once", {
+    hint: "to let runs overlap, write overlap: allow",
+  });
 }

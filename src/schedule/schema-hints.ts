@@ -48,10 +48,13 @@ function placeOf(path: readonly PropertyKey[]): Place | null {
   if (depth === 1 && path[0] === "defaults") return "defaults";
   if (depth === 2 && path[0] === "entries") return "entry";
   const last = path.findLast((key) => typeof key === "string") ?? "";
-  return innerPlaces.find((place) => place === last) ?? null;
+  return innerPlaces.find((place) => place === last) ?? (last === "link_error" ? "link" : null);
 }
 
-const innerPlaces = ["options", "schedule", "crontab", "dst", "exclude"] as const satisfies readonly Place[];
+const innerPlaces = [
+  ...(["options", "schedule", "crontab", "dst"] as const),
+  ...(["exclude", "ping", "link"] as const),
+] satisfies readonly Place[];
 
 function looksLikeEntry(value: unknown): boolean {
   return typeof value === "object" && value !== null && ("task" in value || "schedule" in value);
@@ -62,8 +65,10 @@ function wordMeant(key: string, known: readonly string[]): string | null {
   return word !== undefined && known.includes(word) ? word : didYouMean(key, known);
 }
 
+const placesWithOptions: ReadonlySet<Place> = new Set(["entry", "defaults", "link"]);
+
 function hintToMove(key: string, place: Place): string | undefined {
-  if (place === "entry" || place === "defaults") {
+  if (placesWithOptions.has(place)) {
     const option = nameIn("options", key);
     if (option !== undefined) return `write it inside options: {${option}: …}`;
   }

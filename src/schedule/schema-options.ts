@@ -13,29 +13,7 @@ const whole = (least: number, most: number): z.ZodNumber => {
   return z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
 };
 
-const signatureObject = z.looseObject(
-  {
-    task: z.string({ error: "wants the name of a task" }).min(1, { error: "wants the name of a task" }),
-    args: z.array(z.unknown(), { error: "wants a list" }).optional(),
-    kwargs: z.record(z.string(), z.unknown(), { error: "wants a map" }).optional(),
-    options: z.record(z.string(), z.unknown(), { error: "wants a map" }).optional(),
-    subtask_type: z.string({ error: "wants text" }).nullish(),
-    immutable: yesOrNo.optional(),
-  },
-  { error: "wants a signature such as {task: proj.done, args: [1]}" },
-);
-
-const signature = z.union([z.string(), signatureObject], {
-  error: "wants the name of a task, or a signature such as {task: proj.done, args: [1]}",
-});
-
-const signatures = z.union([signature, z.array(signature)], {
-  error: "wants a signature such as {task: proj.done, args: [1]}, or a list of them",
-});
-
-export type SignatureData = z.output<typeof signature>;
-
-export const optionsSchema = {
+const plainOptions = {
   queue: text.optional().describe("The queue to send to."),
   exchange: text.optional().describe("The exchange to send to."),
   routing_key: text.optional().describe("The routing key."),
@@ -60,8 +38,78 @@ export const optionsSchema = {
   reply_to: text.optional().describe("The queue for the result."),
   argsrepr: text.optional().describe("What logs show for the positional arguments."),
   kwargsrepr: text.optional().describe("What logs show for the keyword arguments."),
-  link: signatures.optional().describe("What to call after success."),
-  link_error: signatures.optional().describe("What to call after failure."),
 };
 
+const word = { error: "wants the name of a task, or a signature such as {task: proj.done, args: [1]}" };
+const taskName = z.string({ error: "wants the name of a task" }).min(1, { error: "wants the name of a task" });
+
+/** Celery's other options of a call: they make sense in a signature that comes ready-made. */
+const ownOfCalls =
+  "task_id root_id parent_id group_id group_index exchange_type chain chord replaced_task_nesting retry retry_policy " +
+  "stamped_headers";
+
+const signatureShape = {
+  task: taskName.describe("The task's name."),
+  args: z.array(z.unknown(), { error: "wants a list" }).optional().describe("After the result, which comes first."),
+  kwargs: z.record(z.string(), z.unknown(), { error: "wants a map" }).optional().describe("Keyword arguments."),
+  options: z
+    .lazy(() => signatureOptions)
+    .optional()
+    .describe("Options of this call, such as its queue."),
+  subtask_type: text.nullish().describe("What Celery writes for chains and groups."),
+  immutable: yesOrNo.optional().describe("true: it is called without the result."),
+  chord_size: z.unknown().optional().describe("What Celery writes for chords."),
+};
+
+const signatureObject = z
+  .looseObject(signatureShape, { error: "wants a signature such as {task: proj.done, args: [1]}" })
+  .check(refuseOthers(Object.keys(signatureShape)))
+  .meta({ id: "signature", additionalProperties: false });
+
+const signature = z.union([taskName, signatureObject], word);
+
+const signatures = z.union([signature, z.array(signature, word)], {
+  error: "wants a signature such as {task: proj.done, args: [1]}, or a list of them",
+});
+
+const links = () => ({
+  link: signatures.optional().describe("What to call after success."),
+  link_error: signatures.optional().describe("What to call after failure."),
+});
+
+export const optionsSchema = { ...plainOptions, ...links() };
+
+/** The options of a signature's own, where signatures may follow again. */
+const signatureOptions: z.ZodType<SignatureOptionsData> = z
+  .looseObject({ ...plainOptions, ...links() }, { error: "wants a map such as {queue: reports}" })
+  .check(refuseOthers([...Object.keys(optionsSchema), ...ownOfCalls.split(" ")]))
+  .meta({ id: "signatureOptions" });
+
+export interface SignatureWords {
+  readonly task: string;
+  readonly args?: readonly unknown[] | undefined;
+  readonly kwargs?: Readonly<Record<string, unknown>> | undefined;
+  readonly options?: SignatureOptionsData | undefined;
+  readonly subtask_type?: string | null | undefined;
+  readonly immutable?: boolean | undefined;
+}
+
+export type SignatureOptionsData = Readonly<Record<string, unknown>>;
+export type SignatureData = string | SignatureWords;
+
+/** The keys of a signature, for "did you mean". */
+export const signatureKeys = Object.keys(signatureShape).filter((key) => key !== "chord_size");
+
 export type OptionsData = z.output<z.ZodObject<typeof optionsSchema>>;
+
+/** Like a strict object, but stamps, whose names are free, are let through. */
+function refuseOthers(known: readonly string[]): z.core.$ZodCheck<Record<string, unknown>> {
+  const check = z.check<Record<string, unknown>>(({ value, issues }) => {
+    const stamps = Array.isArray(value["stamped_headers"]) ? (value["stamped_headers"] as readonly unknown[]) : [];
+    const keys = Object.keys(value).filter((key) => !known.includes(key) && !stamps.includes(key));
+    if (keys.length > 0) issues.push({ code: "unrecognized_keys", keys, input: value });
+  });
+  // Also beside other mistakes, which are often a misspelt key's.
+  check["_zod"].def.when = ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value);
+  return check;
+}

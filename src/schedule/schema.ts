@@ -1,6 +1,6 @@
 // What a schedule file may say: one schema gives the TypeScript type, the check at run time and the JSON Schema for editors.
 import { z } from "zod";
-import { optionsSchema, yesOrNo } from "./schema-options.ts";
+import { optionsSchema, signatureKeys, yesOrNo } from "./schema-options.ts";
 import { solarEvents } from "./solar.ts";
 
 const duration = z.union([z.number(), z.string()], { error: "wants seconds or a span such as 10s, 1h30m or PT5M" });
@@ -99,6 +99,21 @@ const exclusion = z.union(
 
 const count = (error: string): z.ZodNumber => z.number({ error }).int({ error }).min(1, { error });
 
+const url = z.string({ error: "wants a URL such as https://hc-ping.com/…" });
+
+const ping = z
+  .union(
+    [
+      url,
+      z.strictObject({
+        success: url.optional().describe("Fetched when a run was sent."),
+        failure: url.optional().describe("Fetched when a run could not be sent."),
+      }),
+    ],
+    { error: "wants a URL, or {success: …, failure: …}" },
+  )
+  .describe("A URL to fetch whenever a run was sent; with /fail at its end when one could not be.");
+
 const limits = {
   relative: yesOrNo.optional().describe("An interval rounds to its unit, as in Celery."),
   timezone: timezone.optional().describe("IANA name; left out, that of the file, else of the app."),
@@ -118,6 +133,12 @@ const limits = {
     .optional()
     .describe("Which of the runs missed while beat was away to make up."),
   missed_within: duration.optional().describe("Missed runs older than this are not made up."),
+  overlap: z
+    .enum(["allow", "skip", "skip_queued"], { error: "wants allow, skip or skip_queued" })
+    .optional()
+    .describe("Whether to run while the previous run has not ended (skip), or not even begun (skip_queued)."),
+  overlap_limit: duration.optional().describe("A run that shows no end for this long counts as gone, for overlap."),
+  ping: ping.optional(),
   description: z.string({ error: "wants text" }).optional().describe("For people."),
 };
 
@@ -175,6 +196,7 @@ export type DefaultsData = z.output<typeof defaultsSchema>;
 export type ScheduleData = EntryData["schedule"];
 export type CrontabData = z.output<typeof crontabSpec>;
 export type ExclusionData = z.output<typeof exclusion>;
+export type PingData = z.output<typeof ping>;
 export type FileHead = z.output<typeof fileHeadSchema>;
 
 /** The keys that say of which kind a schedule is. */
@@ -190,6 +212,8 @@ export const knownKeys = {
   schedule: Object.values(scheduleObjects).flatMap((object) => Object.keys(object.shape)),
   dst: ["gap", "overlap"],
   exclude: ["from", "to", "crontab"],
+  ping: ["success", "failure"],
+  link: signatureKeys,
 } as const;
 
 /** JSON Schema (draft 7) of a schedule file, for editors; the build writes it to `schedule.schema.json`. */

@@ -16,6 +16,13 @@ export function assertStorable({ states = [], runs = [] }: Changes): void {
   if (run !== undefined) throw unstorable("run", run.entry);
 }
 
+/** A state as a version wrote it that did not count what was skipped yet. */
+export type OlderState = Omit<EntryState, "skipped"> & Partial<Pick<EntryState, "skipped">>;
+
+export function completeState(state: OlderState): EntryState {
+  return { skipped: 0, ...state };
+}
+
 /** Names that go first, then states: a change that does both to one name ends with the state. */
 export function applyToStates(states: Map<string, EntryState>, changes: Changes): void {
   for (const name of changes.forget ?? []) states.delete(name);
@@ -29,9 +36,11 @@ export function runsNewestFirst(sequence: Iterable<Changes>, entry: string): Run
   return found.reverse();
 }
 
-function isStorable(state: EntryState): boolean {
-  const { anchorAt, settledAt, lastDueAt, lastSentAt, runs, missed, failed, paused } = state;
-  const numbers = [anchorAt, settledAt, lastDueAt ?? 0, lastSentAt ?? 0, runs, missed, failed, paused?.at ?? 0];
+/** Whether all its times and counts are numbers. */
+export function isStorable(state: EntryState): boolean {
+  const { anchorAt, settledAt, lastDueAt, lastSentAt, runs, missed, skipped, failed, paused } = state;
+  const instants = [anchorAt, settledAt, lastDueAt ?? 0, lastSentAt ?? 0, paused?.at ?? 0];
+  const numbers = [...instants, runs, missed, skipped, failed];
   return numbers.every(Number.isFinite);
 }
 

@@ -10,7 +10,7 @@ import type { ResultBackend } from "../result/result.ts";
 import type { Service } from "../service.ts";
 import { Autoscaler, type AutoscalerOptions } from "./autoscale.ts";
 import { Discards } from "./discards.ts";
-import type { EventSink } from "./event-sink.ts";
+import type { EventSink } from "../remote/event-sink.ts";
 import { FollowUp } from "./follow-up.ts";
 import { Intake } from "./intake.ts";
 import { Line } from "./line.ts";

@@ -2,7 +2,7 @@
 import type { App } from "../app/app.ts";
 import type { Clock } from "../clock.ts";
 import type { Emit } from "../event.ts";
-import type { EventSink } from "./event-sink.ts";
+import type { EventSink } from "../remote/event-sink.ts";
 import type { Pool } from "./pool/pool.ts";
 import type { ResultWriter } from "./result-writer.ts";
 import type { RevokedTasks } from "./revoked.ts";

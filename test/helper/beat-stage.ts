@@ -1,14 +1,16 @@
 // A beat with everything real but time: the memory broker, a store, and a clock that moves when told.
 import { Beat, type BeatOptions } from "../../src/beat/beat.ts";
 import { occurrenceId, type Occurrence } from "../../src/beat/occurrence.ts";
+import type { BeatSteering } from "../../src/beat/steering.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { MemoryBroker } from "../../src/broker/memory.ts";
-import { EventStream, type LovageEvent } from "../../src/event.ts";
+import { EventStream, type LovageEvent, type Occasion } from "../../src/event.ts";
 import type { Envelope } from "../../src/protocol/envelope.ts";
 import type { Entry } from "../../src/schedule/entry.ts";
 import { every } from "../../src/schedule/interval.ts";
 import { MemoryStore } from "../../src/store/memory.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { Life } from "./life.ts";
 import { ManualClock } from "./manual-clock.ts";
 
 export const startAt = Date.UTC(2026, 10, 23, 12, 0, 0);
@@ -45,8 +47,11 @@ export interface Stage {
   readonly broker: MemoryBroker;
   readonly store: Store;
   readonly events: LovageEvent[];
+  readonly steering: BeatSteering;
   /** Nominal times in seconds after `startAt`, as they lie in the queue. */
   sent(entry?: string): number[];
+  /** The same of one occasion: what was made up, or sent by hand. */
+  sentAs(occasion: Occasion, entry?: string): number[];
   eventsOf<Type extends LovageEvent["type"]>(type: Type): Extract<LovageEvent, { type: Type }>[];
 }
 
@@ -57,6 +62,8 @@ export interface StageOptions {
   /** What beat talks to, where that is not the broker itself. */
   readonly through?: Broker;
   readonly store?: Store;
+  /** The process that beat is in, where it is to be killed or stopped. */
+  readonly life?: Life;
   readonly label?: string;
   readonly more?: Partial<BeatOptions>;
 }
@@ -68,36 +75,45 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
   const stream = new EventStream();
   const events: LovageEvent[] = [];
   stream.subscribe((event) => events.push(event));
+  const { life } = options;
+  const through = options.through ?? broker;
   const beat = new Beat({
     scope: "test",
     entries: options.entries ?? [entryOf()],
-    broker: options.through ?? broker,
-    store,
-    clock,
+    broker: life?.around(through) ?? through,
+    store: life?.around(store) ?? store,
+    clock: life?.clock(clock) ?? clock,
     emit: stream.emit,
     createEnvelope: envelopeOf,
     label: options.label ?? "host:1",
     ...options.more,
   });
-  await beat.start();
+  const starting = beat.start();
   await clock.advance(0);
+  if (life?.isOver !== true) await starting;
+  const sent = (entry?: string, occasion?: Occasion): number[] =>
+    broker
+      .messages("celery")
+      .filter(({ headers }) => entry === undefined || headers["entry"] === entry)
+      .filter(({ headers }) => occasion === undefined || headers["occasion"] === occasion)
+      .map(({ headers }) => (Number(headers["dueAt"]) - startAt) / 1000);
   return {
     beat,
     clock,
     broker,
     store,
     events,
-    sent: (entry) =>
-      broker
-        .messages("celery")
-        .filter((message) => entry === undefined || message.headers["entry"] === entry)
-        .map((message) => (Number(message.headers["dueAt"]) - startAt) / 1000),
+    get steering() {
+      return (beat as unknown as { readonly steering: BeatSteering }).steering;
+    },
+    sent: (entry) => sent(entry),
+    sentAs: (occasion, entry) => sent(entry, occasion),
     eventsOf: (type) => events.filter((event): event is never => event.type === type),
   };
 }
 
-export function envelopeOf({ entry, dueAt, occasion }: Occurrence): Envelope {
-  const id = occurrenceId("test", entry.name, dueAt);
+export function envelopeOf({ entry, dueAt, occasion, byHand }: Occurrence): Envelope {
+  const id = byHand?.id ?? occurrenceId("test", entry.name, dueAt);
   return {
     id,
     task: entry.task,

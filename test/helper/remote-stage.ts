@@ -7,9 +7,10 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import { LovageError } from "../../src/error.ts";
 import type { LovageEvent } from "../../src/event.ts";
 import { LamportClock } from "../../src/protocol/lamport.ts";
-import type { EventSink } from "../../src/worker/event-sink.ts";
+import type { Service } from "../../src/service.ts";
+import type { EventSink } from "../../src/remote/event-sink.ts";
 import type { Pool } from "../../src/worker/pool/pool.ts";
-import { RemoteControl } from "../../src/worker/remote-control.ts";
+import { createRemoteControl } from "../../src/worker/remote-control.ts";
 import { Request } from "../../src/worker/request.ts";
 import type { Steering } from "../../src/worker/steering.ts";
 import { envelopeOf, type EnvelopeWish } from "./envelope.ts";
@@ -17,7 +18,7 @@ import { envelopeOf, type EnvelopeWish } from "./envelope.ts";
 export interface RemoteStage extends AsyncDisposable {
   readonly app: App;
   readonly steering: Steering;
-  readonly control: RemoteControl;
+  readonly control: Service;
   readonly lamport: LamportClock;
   /** What the worker was told, in order: `setRateLimit proj.add 10/m`. */
   readonly told: string[];
@@ -47,7 +48,7 @@ export async function startRemoteStage(broker: Broker, options: RemoteStageOptio
   const monitored: string[] = [];
   const lamport = new LamportClock();
   const steering = createSteering(app, hostname, { told, ...options });
-  const control = new RemoteControl({
+  const control = createRemoteControl({
     steering,
     broker,
     events: createSink(monitored),

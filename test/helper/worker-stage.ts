@@ -8,7 +8,7 @@ import { type Clock, systemClock } from "../../src/clock.ts";
 import { EventStream, type LovageEvent } from "../../src/event.ts";
 import { openResultBackend } from "../../src/result/open.ts";
 import type { ResultBackend } from "../../src/result/result.ts";
-import type { EventSink } from "../../src/worker/event-sink.ts";
+import type { EventSink } from "../../src/remote/event-sink.ts";
 import { createPool } from "../../src/worker/pool/open.ts";
 import type { Pool } from "../../src/worker/pool/pool.ts";
 import { openRevoked } from "../../src/worker/revoked.ts";

@@ -42,6 +42,9 @@ describe("the JSON Schema for editors", () => {
       "jitter",
       "missed",
       "missed_within",
+      "overlap",
+      "overlap_limit",
+      "ping",
       "description",
     ]);
   });

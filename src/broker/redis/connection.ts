@@ -2,6 +2,7 @@
 import type { Emit } from "../../event.ts";
 import { parseRedisUrl } from "../../redis/address.ts";
 import type { ConnectionOptions } from "../../redis/connection.ts";
+import { evictionWarning } from "../../redis/eviction.ts";
 import { maskUrl } from "../../redis/url.ts";
 import { brokerWords } from "./failure.ts";
 import { readTransport, type RedisTransport } from "./transport.ts";
@@ -28,6 +29,7 @@ export function describeConnection(url: string, { emit, transport }: BrokerConne
     words: brokerWords,
     emit,
     onOpen: oneVoice(shown, emit),
+    onClient: evictionWarning({ where: `the broker ${shown}`, emit }),
   });
 }
 

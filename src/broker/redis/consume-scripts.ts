@@ -5,7 +5,7 @@
 //
 // What a script reads with a read-only command is tracked, and somebody's change of it wakes the consumer. So the lists are
 // read that way, and nothing else: HDEL and ZREM of "" find a key of another kind, and ZADD XX INCR 0 gives a score.
-import { define } from "./scripts.ts";
+import { define } from "../../redis/script.ts";
 
 const now = `
   local time = redis.call('TIME')

@@ -3,7 +3,7 @@
 import type { Redis } from "ioredis";
 import { messageOf } from "../../error.ts";
 import { type ConnectionOptions, RedisConnection } from "../../redis/connection.ts";
-import { runScript, type Script } from "./scripts.ts";
+import { runScript, type Script } from "../../redis/script.ts";
 
 export interface LinkOptions {
   readonly connection: ConnectionOptions;

@@ -3,6 +3,7 @@ import type { Redis } from "ioredis";
 import type { Instant } from "../../clock.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { isWrongType } from "../../redis/failure.ts";
+import { runScript, type Script } from "../../redis/script.ts";
 import { type Mark, StaleTermError } from "../broker.ts";
 import { sendInOrder, slices } from "../chunks.ts";
 import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
@@ -13,8 +14,6 @@ import {
   readMisfit,
   releaseScript,
   renewScript,
-  runScript,
-  type Script,
   scopeKeys,
   setMarksScript,
   setNotesScript,
@@ -74,14 +73,11 @@ export class RedisLeases implements LeaseKeeper {
 
   async setNotes(lease: Lease, notes: ReadonlyMap<string, string | null>): Promise<void> {
     const keys = scopeKeys(this.#prefix, lease.scope);
-    // Every slice is one atomic step; few of a scope's notes change at once.
-    await sendInOrder(slices([...notes], marksPerCall), 1, async (slice) => {
-      const written = slice.flatMap(([name, text]) => (text === null ? [] : [name, text]));
-      const removed = slice.flatMap(([name, text]) => (text === null ? [name] : []));
-      const args = [String(lease.term), String(written.length / 2), ...written, ...removed];
-      const done = await this.#run(setNotesScript, [keys.term, keys.notes], args);
-      if (done !== 1) throw new StaleTermError(lease.scope, lease.term);
-    });
+    const written = [...notes].flatMap(([name, text]) => (text === null ? [] : [name, text]));
+    const removed = [...notes].flatMap(([name, text]) => (text === null ? [name] : []));
+    const args = [String(lease.term), String(written.length), ...written, ...removed];
+    const done = await this.#run(setNotesScript, [keys.term, keys.notes], args);
+    if (done !== 1) throw new StaleTermError(lease.scope, lease.term);
   }
 
   async #change<Item>(

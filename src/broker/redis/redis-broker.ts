@@ -3,14 +3,15 @@ import { type Clock, systemClock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
 import { queueKeys } from "../../protocol/kombu.ts";
+import { sendBulk } from "../../redis/bulk.ts";
 import { RedisConnection } from "../../redis/connection.ts";
+import { callScript, runScript } from "../../redis/script.ts";
 import { type Broker, type Guard, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker.ts";
 import { sendInOrder } from "../chunks.ts";
 import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
 import { checkDeliverable, createRoute } from "../routing.ts";
 import { declareQueues, readBindings } from "./bindings.ts";
-import { sendBulk } from "./bulk.ts";
 import { type BrokerConnection, type BrokerConnectionOptions, describeConnection } from "./connection.ts";
 import { purgeScript } from "./consume-scripts.ts";
 import type { Endpoint, EndpointContext } from "./endpoint.ts";
@@ -27,7 +28,7 @@ import {
 } from "./publish.ts";
 import { RedisConsumer } from "./redis-consumer.ts";
 import { RedisListener } from "./redis-listener.ts";
-import { callScript, type Misfit, publishScript, readMisfit, runScript, scopeKeys } from "./scripts.ts";
+import { type Misfit, publishScript, readMisfit, scopeKeys } from "./scripts.ts";
 
 export interface RedisBrokerOptions extends BrokerConnectionOptions {
   readonly clock?: Clock;

@@ -7,15 +7,7 @@
 //
 // All writes of a script come after all its checks, so that an error never leaves half of them: Redis takes nothing back.
 // A script that finds a key of another kind answers {"type", key, kind it is, kind it should be} and has done nothing.
-import { createHash } from "node:crypto";
-import type { Redis } from "ioredis";
-import { isNoScript } from "../../redis/failure.ts";
-import { sendBulk } from "./bulk.ts";
-
-export interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
+import { define } from "../../redis/script.ts";
 
 export interface ScopeKeys {
   readonly term: string;
@@ -27,32 +19,6 @@ export interface ScopeKeys {
 export function scopeKeys(prefix: string, scope: string): ScopeKeys {
   const stem = `${prefix}lovage:${scope}`;
   return { term: `${stem}:term`, lease: `${stem}:lease`, marks: `${stem}:marks`, notes: `${stem}:notes` };
-}
-
-/** EVALSHA, for a script that was loaded. */
-export async function callScript(
-  client: Redis,
-  script: Script,
-  keys: readonly string[],
-  args: readonly string[],
-): Promise<unknown> {
-  return sendBulk(client, "evalsha", [script.sha, String(keys.length), ...keys, ...args]);
-}
-
-/** EVALSHA; the text itself goes when Redis does not know it yet. */
-export async function runScript(
-  client: Redis,
-  script: Script,
-  keys: readonly string[],
-  args: readonly string[],
-): Promise<unknown> {
-  try {
-    return await callScript(client, script, keys, args);
-  } catch (error) {
-    // NOSCRIPT is an answer: nothing of it was done.
-    if (!isNoScript(error)) throw error;
-    return sendBulk(client, "eval", [script.text, String(keys.length), ...keys, ...args]);
-  }
 }
 
 /** A key that holds something else than it should. */
@@ -182,16 +148,14 @@ export const dropMarksScript = define(`${checkKinds}
   return 1
 `);
 
-/** KEYS: term, notes. ARGV: term, how many to write, name, text, name, text ..., then names to remove. */
+/**
+ * KEYS: term, notes. ARGV: term, the number of values to write, name, text, name, text ..., then names to remove. However
+ * many there are, they are one step; `unpack` takes some 8,000 values at a time.
+ */
 export const setNotesScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-  local last = 2 + 2 * tonumber(ARGV[2])
-  if last > 2 then redis.call('HSET', KEYS[2], unpack(ARGV, 3, last)) end
-  if #ARGV > last then redis.call('HDEL', KEYS[2], unpack(ARGV, last + 1)) end
+  local last = 2 + tonumber(ARGV[2])
+  for from = 3, last, 4000 do redis.call('HSET', KEYS[2], unpack(ARGV, from, math.min(from + 3999, last))) end
+  for from = last + 1, #ARGV, 4000 do redis.call('HDEL', KEYS[2], unpack(ARGV, from, math.min(from + 3999, #ARGV))) end
   return 1
 `);
-
-/** A script under the name that Redis knows it by. */
-export function define(text: string): Script {
-  return Object.freeze({ text, sha: createHash("sha1").update(text).digest("hex") });
-}

@@ -1,16 +1,5 @@
 // The atomic steps of a chord on Redis, on the keys that Celery's own workers count with.
-import { createHash } from "node:crypto";
-import type { Redis } from "ioredis";
-import { isNoScript } from "../../redis/failure.ts";
-
-export interface Script {
-  readonly text: string;
-  readonly sha: string;
-}
-
-function script(text: string): Script {
-  return { text, sha: createHash("sha1").update(text).digest("hex") };
-}
+import { define } from "../../redis/script.ts";
 
 // KEYS: the parts, how many more there are than planned, how many were planned, who was told to go on, the tree of ids.
 // ARGV: the part's score, how its text begins (which names the task), its text, the task, milliseconds until all of it
@@ -18,7 +7,7 @@ function script(text: string): Script {
 // A part that is there already, whatever its result, is not counted again: a Python worker would take another result of
 // the same task for another part. Where the tree of ids is kept, it says how many parts there are: a Celery 5.2 that sends
 // a group at the end of a chain in a header writes the size of that group over the size of the header.
-export const joinScript = script(`
+export const joinScript = define(`
   local parts, head, text, task, span = KEYS[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
   local ordered = ARGV[6] == '1'
   local found
@@ -58,18 +47,3 @@ export const joinScript = script(`
   if span ~= '0' then redis.call('PEXPIRE', KEYS[4], span) end
   return { redis.call(ordered and 'ZRANGE' or 'LRANGE', parts, 0, -1), tree }
 `);
-
-export async function runScript(
-  client: Redis,
-  { text, sha }: Script,
-  keys: readonly string[],
-  args: readonly string[],
-): Promise<unknown> {
-  try {
-    return await client.evalsha(sha, keys.length, ...keys, ...args);
-  } catch (error) {
-    // NOSCRIPT is an answer: nothing of it was done.
-    if (!isNoScript(error)) throw error;
-    return client.eval(text, keys.length, ...keys, ...args);
-  }
-}

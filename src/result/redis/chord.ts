@@ -5,8 +5,9 @@ import { readJson } from "../../protocol/json-reader.ts";
 import { quoteJson, writeJson } from "../../protocol/json-writer.ts";
 import { readTuple } from "../../protocol/result-json.ts";
 import type { ResultTuple } from "../../protocol/result-meta.ts";
+import { runScript } from "../../redis/script.ts";
 import type { ChordKeeper, ChordOpening, ChordPart, CompleteChord } from "../chord.ts";
-import { joinScript, runScript } from "./chord-scripts.ts";
+import { joinScript } from "./chord-scripts.ts";
 
 export interface RedisChordsOptions {
   /** Runs commands on the open connection, its failures in words. */

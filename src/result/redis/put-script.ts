@@ -1,12 +1,11 @@
 // The one step that keeps results: a SUCCESS stands, everything else is replaced, and whoever listens is told.
-import { createHash } from "node:crypto";
 import type { Redis } from "ioredis";
-import { isNoScript } from "../../redis/failure.ts";
+import { define, runScript } from "../../redis/script.ts";
 
 // KEYS: one for each record, which is also its channel. ARGV: milliseconds until they expire ("0": never), then a text
 // for each key. What other programs wrote may have its status elsewhere than first, or be no JSON, or no text at all;
 // the last two are written over, as Celery does.
-const text = `
+const putScript = define(`
   local function stands(key)
     local head = redis.pcall('GETRANGE', key, 0, 31)
     if type(head) ~= 'string' or head == '' then return false end
@@ -24,8 +23,7 @@ const text = `
       redis.call('PUBLISH', key, ARGV[i + 1])
     end
   end
-`;
-const sha = createHash("sha1").update(text).digest("hex");
+`);
 
 /** @param expiresMs null: never */
 export async function putTexts(
@@ -34,12 +32,5 @@ export async function putTexts(
   expiresMs: number | null,
 ): Promise<void> {
   const span = expiresMs === null ? "0" : String(Math.max(1, Math.round(expiresMs)));
-  const args = [...texts.keys(), span, ...texts.values()];
-  try {
-    await client.evalsha(sha, texts.size, ...args);
-  } catch (error) {
-    // NOSCRIPT is an answer: nothing of it was done.
-    if (!isNoScript(error)) throw error;
-    await client.eval(text, texts.size, ...args);
-  }
+  await runScript(client, putScript, [...texts.keys()], [span, ...texts.values()]);
 }

@@ -2,6 +2,7 @@
 // the burst is over and in slices so short that nothing due has to wait for them.
 import type { Database, Statement } from "better-sqlite3";
 import type { Clock } from "../../clock.ts";
+import { completeState, type OlderState } from "../changes.ts";
 import type { Changes } from "../store.ts";
 import { isDamage } from "./access.ts";
 import type { Rows } from "./rows.ts";
@@ -133,7 +134,13 @@ function readParts(database: Database): Part[] {
   const rows = database
     .prepare<[], { id: number; changes: string }>("SELECT id, changes FROM journal ORDER BY id")
     .all();
-  return rows.map(({ id, changes }) => ({ id, changes: JSON.parse(changes) as Changes }));
+  return rows.map(({ id, changes }) => ({ id, changes: readChanges(changes) }));
+}
+
+/** What was left by an older version has states of its own form. */
+function readChanges(text: string): Changes {
+  const changes = JSON.parse(text) as Changes & { readonly states?: readonly OlderState[] };
+  return changes.states === undefined ? changes : { ...changes, states: changes.states.map(completeState) };
 }
 
 function sizeOf({ states = [], runs = [], forget = [] }: Changes): number {

@@ -79,9 +79,15 @@ export class Rows {
   }
 }
 
+/** Also from a record of an older version, which has fewer columns: what can be saved of a damaged one is read as it is. */
 export function readStates(database: Database): Map<string, EntryState> {
   const states = new Map<string, EntryState>();
-  const rows = database.prepare<[], StateRow>(`SELECT ${STATE_COLUMNS} FROM entry`).raw().iterate();
+  const known = database.prepare("SELECT name FROM pragma_table_info('entry')").pluck().all();
+  const columns = STATE_COLUMNS.split(", ").map((column) => (known.includes(column) ? column : "0"));
+  const rows = database
+    .prepare<[], StateRow>(`SELECT ${columns.join(", ")} FROM entry`)
+    .raw()
+    .iterate();
   for (const row of rows) states.set(row[0], rowToState(row));
   return states;
 }
@@ -112,8 +118,7 @@ function stateToRow(state: EntryState): StateRow {
     paused?.at ?? null,
     paused?.by ?? null,
     paused?.reason ?? null,
-    // A journal of an older version, or a custom store's file, knows no such count.
-    state.skipped ?? 0,
+    state.skipped,
   ];
 }
 

@@ -1,7 +1,7 @@
 // Limits of tasks, changed while the worker runs: how often, and how long.
 import { messageOf } from "../../error.ts";
-import { ok, pythonError, refused } from "./answer.ts";
-import { type Arguments, optionalNumber, textArgument } from "./arguments.ts";
+import { ok, pythonError, refused } from "../../remote/answer.ts";
+import { type Arguments, optionalNumber, textArgument } from "../../remote/arguments.ts";
 import { type Commands, control, type Panel } from "./panel.ts";
 
 export const limitCommands: Commands = Object.freeze({

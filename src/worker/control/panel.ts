@@ -1,11 +1,11 @@
-// What a remote-control command is, and what it is given to work with.
+// What the worker's remote-control commands are given to work with.
 import type { Broker } from "../../broker/broker.ts";
 import type { Clock } from "../../clock.ts";
 import type { Settings } from "../../config/settings.ts";
 import type { LamportClock } from "../../protocol/lamport.ts";
-import type { EventSink } from "../event-sink.ts";
+import * as remote from "../../remote/command.ts";
+import type { EventSink } from "../../remote/event-sink.ts";
 import type { Steering } from "../steering.ts";
-import type { Arguments } from "./arguments.ts";
 
 export type ControlSettings = Pick<Settings, "controlExchange" | "workerPoolRestarts">;
 
@@ -21,22 +21,9 @@ export interface Panel {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** What `inspect` asks changes nothing; what `control` asks may, so such commands wait for each other. */
-export interface Command {
-  readonly kind: "inspect" | "control";
-  /** Returns JSON data. What it throws becomes `{"error": "..."}`. */
-  readonly run: (panel: Panel, args: Arguments) => unknown;
-}
-
-export type Commands = Readonly<Record<string, Command>>;
-
-export function inspect(run: Command["run"]): Command {
-  return Object.freeze({ kind: "inspect", run });
-}
-
-export function control(run: Command["run"]): Command {
-  return Object.freeze({ kind: "control", run });
-}
+export type Commands = remote.Commands<Panel>;
+export const inspect = remote.inspect<Panel>;
+export const control = remote.control<Panel>;
 
 const refusalWithinMs = 250;
 

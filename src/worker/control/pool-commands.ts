@@ -1,7 +1,7 @@
 // The pool: larger, smaller, anew, and how far it may scale by itself.
 import { LovageError } from "../../error.ts";
-import { ok, pythonError, refused } from "./answer.ts";
-import { type Arguments, optionalCount } from "./arguments.ts";
+import { ok, pythonError, refused } from "../../remote/answer.ts";
+import { type Arguments, optionalCount } from "../../remote/arguments.ts";
 import { begin, type Commands, control, type Panel } from "./panel.ts";
 
 export const poolCommands: Commands = Object.freeze({

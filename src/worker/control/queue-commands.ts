@@ -3,8 +3,8 @@ import { createQueues } from "../../app/queues.ts";
 import type { BoundQueue } from "../../broker/consumer.ts";
 import type { ExchangeType } from "../../protocol/envelope.ts";
 import { LovageError } from "../../error.ts";
-import { ok } from "./answer.ts";
-import { type Arguments, optionalText, textArgument } from "./arguments.ts";
+import { ok } from "../../remote/answer.ts";
+import { type Arguments, optionalText, textArgument } from "../../remote/arguments.ts";
 import { type Commands, control, inspect, type Panel } from "./panel.ts";
 
 export const queueCommands: Commands = Object.freeze({

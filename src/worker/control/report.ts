@@ -3,7 +3,7 @@ import { arch, release, type } from "node:os";
 import type { App } from "../../app/app.ts";
 import { pythonRepr } from "../../protocol/repr.ts";
 import { schemeOf } from "../../redis/url.ts";
-import { software } from "../heartbeat.ts";
+import { software } from "../../remote/heartbeat.ts";
 import { shownSettings } from "./shown-settings.ts";
 
 /** Several lines, in the form of `celery report`. */

@@ -1,8 +1,8 @@
 // Taking tasks back: not to be started any more, and with `terminate` ended while they run.
 import { constants } from "node:os";
 import { LovageError } from "../../error.ts";
-import { ok, refused } from "./answer.ts";
-import { type Arguments, optionalText, textsArgument } from "./arguments.ts";
+import { ok, refused } from "../../remote/answer.ts";
+import { type Arguments, optionalText, textsArgument } from "../../remote/arguments.ts";
 import { type Commands, control, type Panel } from "./panel.ts";
 
 export const revokeCommands: Commands = Object.freeze({

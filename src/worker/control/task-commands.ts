@@ -6,7 +6,7 @@ import { isoFormat } from "../../protocol/iso-time.ts";
 import { pythonRepr } from "../../protocol/repr.ts";
 import type { Request } from "../request.ts";
 import type { Steering } from "../steering.ts";
-import { textsArgument } from "./arguments.ts";
+import { textsArgument } from "../../remote/arguments.ts";
 import { type Commands, inspect } from "./panel.ts";
 import { requestInfo } from "./request-info.ts";
 

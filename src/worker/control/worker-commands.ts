@@ -1,7 +1,7 @@
 // Commands about the worker itself: is it there, how is it, what does it tell monitors, and the end.
-import { heartbeatFields } from "../heartbeat.ts";
-import { ok, refused } from "./answer.ts";
-import { type Arguments, optionalText, textsArgument } from "./arguments.ts";
+import { heartbeatFields } from "../../remote/heartbeat.ts";
+import { ok, refused } from "../../remote/answer.ts";
+import { type Arguments, optionalText, textsArgument } from "../../remote/arguments.ts";
 import { type Commands, control, inspect, type Panel } from "./panel.ts";
 import { bugReport } from "./report.ts";
 import { shownSettings } from "./shown-settings.ts";

@@ -1,4 +1,4 @@
-// Sends what monitors read: news of the worker at once, news of its tasks in batches; whatever happens, tasks go first.
+// Sends what monitors read: news of the node at once, news of its tasks in batches; whatever happens, tasks go first.
 import type { Broker } from "../broker/broker.ts";
 import type { Clock } from "../clock.ts";
 import type { Envelope } from "../protocol/envelope.ts";
@@ -21,15 +21,17 @@ export interface EventDispatcherOptions {
   readonly hostname: string;
   /** The setting `eventExchange`. */
   readonly exchange: string;
-  /** Whether events of tasks are sent from the start (`-E`). Those of the worker always are. */
+  /** Whether events of tasks are sent from the start (`-E`). Those of the node itself always are. */
   readonly enabled: boolean;
+  /** The longest that a stop waits for the broker to take what is left. */
+  readonly stopWithinMs?: number;
 }
 
 const flushEveryMs = 1000;
 const eventsPerMessage = 100;
 /** While the broker is slow or away, so many messages wait; then the oldest are given up. */
 const mostWaiting = 100;
-const stopWithinMs = 2000;
+const standardStopWithinMs = 2000;
 
 export class EventDispatcher implements EventSink, Service {
   readonly #options: EventDispatcherOptions;
@@ -84,7 +86,8 @@ export class EventDispatcher implements EventSink, Service {
     this.#stopped = true;
     this.#flush();
     const waiting = new AbortController();
-    await Promise.race([this.#sending, this.#options.clock.sleep(stopWithinMs, waiting.signal)]);
+    const { clock, stopWithinMs = standardStopWithinMs } = this.#options;
+    await Promise.race([this.#sending, clock.sleep(stopWithinMs, waiting.signal)]);
     waiting.abort();
     this.#outbox.length = 0;
   }

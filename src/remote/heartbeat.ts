@@ -1,21 +1,21 @@
-// Tells monitors that the worker is there, that it is alive, and that it goes.
+// Tells monitors that a node is there, that it is alive, and that it goes.
 import { loadavg, type } from "node:os";
 import { readFileSync } from "node:fs";
 import type { Clock } from "../clock.ts";
 import type { Service } from "../service.ts";
 import type { EventSink } from "./event-sink.ts";
 
-export interface WorkerLoad {
+export interface NodeLoad {
   /** Tasks that run now. */
   readonly active: number;
-  /** Tasks started since the worker began. */
+  /** Tasks started, or sent, since the node began. */
   readonly processed: number;
 }
 
 export interface HeartbeatOptions {
   readonly events: EventSink;
   readonly clock: Clock;
-  readonly load: () => WorkerLoad;
+  readonly load: () => NodeLoad;
   /** Celery's is two seconds; monitors take a worker for dead that is silent for a few of these. */
   readonly intervalMs?: number;
 }
@@ -61,7 +61,7 @@ export class Heartbeat implements Service {
 
 /** The fields of `worker-online`, `worker-heartbeat` and `worker-offline`, in Celery's order. */
 export function heartbeatFields(
-  { active, processed }: WorkerLoad,
+  { active, processed }: NodeLoad,
   intervalMs: number = standardIntervalMs,
 ): Readonly<Record<string, unknown>> {
   const load = loadavg().map((average) => Math.round(average * 100) / 100);

@@ -4,7 +4,7 @@ import { MemoryBroker } from "../../src/broker/memory.ts";
 import type { Envelope } from "../../src/protocol/envelope.ts";
 import { LamportClock } from "../../src/protocol/lamport.ts";
 import { readEvents, type TaskEvent } from "../../src/protocol/task-event.ts";
-import { EventDispatcher } from "../../src/worker/event-dispatcher.ts";
+import { EventDispatcher } from "../../src/remote/event-dispatcher.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
 
 interface Stage {

@@ -1,4 +1,4 @@
-// Where the worker reports to monitors: Celery's events, `task-received` and the like, with Celery's fields.
+// Where a node reports to monitors: Celery's events, `task-received` and the like, with Celery's fields.
 
 export interface EventSink {
   readonly enabled: boolean;

@@ -1,6 +1,6 @@
 import { hostname } from "node:os";
 import { describe, expect, it } from "vitest";
-import { expandNode, nodeName } from "../../src/worker/node-name.ts";
+import { expandNode, nodeName } from "../../src/remote/node-name.ts";
 
 describe("a node name", () => {
   it.each([

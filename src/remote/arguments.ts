@@ -1,5 +1,5 @@
 // The arguments of a remote-control command, which may come from anybody and hold anything.
-import { LovageError } from "../../error.ts";
+import { LovageError } from "../error.ts";
 
 export type Arguments = Readonly<Record<string, unknown>>;
 

@@ -1,8 +1,8 @@
-// What a worker calls itself: `celery@host`, with Celery's abbreviations for host names in it and in the names of its files.
+// What a node calls itself: `celery@host`, with Celery's abbreviations for host names in it and in the names of its files.
 import { hostname } from "node:os";
 import { LovageError } from "../error.ts";
 
-const defaultName = "celery";
+const workerName = "celery";
 
 /**
  * The node name that `-n` asks for: `w1` is a host, `w1@%h` a name on this one. As in Celery, `%h` is the host name, `%n`
@@ -10,7 +10,11 @@ const defaultName = "celery";
  *
  * @throws LovageError("usage") for another abbreviation, or a name with blanks in it
  */
-export function nodeName(written: string | undefined, host: string = hostname()): string {
+export function nodeName(
+  written: string | undefined,
+  host: string = hostname(),
+  defaultName: string = workerName,
+): string {
   const [, name = "", place = ""] = /^(?:([^@]*)@)?(.*)$/s.exec(written ?? "") ?? [];
   const [shortHost = host] = host.split(".");
   const whole = `${name === "" ? defaultName : name}@${place === "" ? host : place}`;
@@ -30,7 +34,7 @@ export function nodeName(written: string | undefined, host: string = hostname())
  */
 export function expandNode(text: string, node: string): string {
   const at = node.indexOf("@");
-  return expand(text, { host: node.slice(at + 1), name: at <= 0 ? defaultName : node.slice(0, at), node });
+  return expand(text, { host: node.slice(at + 1), name: at <= 0 ? workerName : node.slice(0, at), node });
 }
 
 interface Names {

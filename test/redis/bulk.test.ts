@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Command } from "ioredis";
 import { describe, expect, it } from "vitest";
-import { encodeCommand } from "../../../src/broker/redis/bulk.ts";
+import { encodeCommand } from "../../src/redis/bulk.ts";
 
 describe("encodeCommand", () => {
   it("writes RESP: counts in bytes, not in characters", () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { type } from "node:os";
 import { describe, expect, it } from "vitest";
-import { Heartbeat, heartbeatFields } from "../../src/worker/heartbeat.ts";
+import { Heartbeat, heartbeatFields } from "../../src/remote/heartbeat.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
 
 function startStage() {

@@ -1,0 +1,65 @@
+// What is made of an occurrence: a message on its way, an answer, or a refusal with its reason.
+import type { PublishOutcome } from "../broker/broker.ts";
+import type { Instant } from "../clock.ts";
+import type { MissedCause } from "../event.ts";
+import type { Envelope } from "../protocol/envelope.ts";
+import type { Entry } from "../schedule/entry.ts";
+import type { Pause } from "../store/store.ts";
+import type { Occurrence } from "./occurrence.ts";
+
+/** One occurrence with the message made for it. */
+export interface Dispatch {
+  readonly occurrence: Occurrence;
+  readonly envelope: Envelope;
+}
+
+/** Without the message itself: a hundred thousand of them would weigh too much until they are written down. */
+export interface Answer {
+  readonly occurrence: Occurrence;
+  readonly taskId: string;
+  readonly task: string;
+  readonly queue: string;
+  readonly outcome: PublishOutcome;
+  readonly sentAt: Instant;
+}
+
+export interface Refusal {
+  readonly occurrence: Occurrence;
+  readonly cause: MissedCause;
+  readonly reason: string;
+}
+
+/** An entry as it is now, and why nothing of it may be sent, if so. */
+export interface EntryNow {
+  readonly entry: Entry;
+  readonly paused: Pause | null;
+}
+
+export function answerOf({ occurrence, envelope }: Dispatch, outcome: PublishOutcome, sentAt: Instant): Answer {
+  const { id: taskId, task, destination } = envelope;
+  return { occurrence, taskId, task, queue: destination.queue ?? destination.routingKey, outcome, sentAt };
+}
+
+export function refusedFor(reason: string): Pick<Refusal, "cause" | "reason"> {
+  return { cause: "refused", reason };
+}
+
+/** Why an occurrence that waited is not to be sent any more; null: it is. */
+export function refusalOf(occurrence: Occurrence, standing: EntryNow | undefined, now: Instant): Refusal | null {
+  const { byHand, occasion } = occurrence;
+  if (standing === undefined) return { occurrence, cause: "stale", reason: "its entry is gone from the schedule" };
+  if (occasion === "manual") return null;
+  const { paused, entry } = standing;
+  if (paused !== null) return { occurrence, cause: "paused", reason: `paused by ${paused.by}` };
+  if (byHand !== undefined) return null;
+  if (!entry.enabled) return { occurrence, cause: "stale", reason: "its entry is not enabled any more" };
+  const reason = staleReason(occurrence, now);
+  return reason === null ? null : { occurrence, cause: "stale", reason };
+}
+
+/** What has waited too long for a broker is not sent any more. */
+function staleReason({ entry, dueAt }: Occurrence, now: Instant): string | null {
+  const { missedWithinMs } = entry;
+  if (missedWithinMs === null || now - dueAt <= missedWithinMs + entry.jitterMs) return null;
+  return "the broker was away for longer than missed_within";
+}

@@ -1,0 +1,141 @@
+// What beat writes down: to the beat-record what became of occurrences, to the broker the marks of what is settled without a
+// message, and notes. The broker may be away: what it could not be told is told later, in the order it happened.
+import { type Broker, type Mark, StaleTermError } from "../broker/broker.ts";
+import type { Lease } from "../broker/lease.ts";
+import { messageOf } from "../error.ts";
+import type { Emit } from "../event.ts";
+import type { Changes, EntryState, Store } from "../store/store.ts";
+import type { Plan } from "./plan.ts";
+import { Recorder } from "./recorder.ts";
+import type { Settled } from "./settle.ts";
+
+export interface LedgerOptions {
+  readonly broker: Broker;
+  readonly store: Store;
+  readonly plan: Plan;
+  readonly emit: Emit;
+  /** Entries with occurrences on their way: their own marks come with them, and must not find newer ones. */
+  readonly pendingEntries: () => ReadonlySet<string>;
+}
+
+export class Ledger {
+  readonly #options: LedgerOptions;
+  readonly #recorder: Recorder;
+  #lease: Lease | null = null;
+  /** Entries whose mark on the broker is behind their state, or that are gone. */
+  #unmarked = new Set<string>();
+  #notes = new Map<string, string | null>();
+  #flushing: Promise<void> | null = null;
+
+  constructor(options: LedgerOptions) {
+    this.#options = options;
+    this.#recorder = new Recorder(options.store, options.emit);
+  }
+
+  /** Notes that the broker has not taken yet; null: to be removed. */
+  get waitingNotes(): ReadonlyMap<string, string | null> {
+    return this.#notes;
+  }
+
+  /** From now on the broker is told, under this lease; null: another beat leads. */
+  set lease(lease: Lease | null) {
+    this.#lease = lease;
+    if (lease !== null) this.#recorder.term = lease.term;
+  }
+
+  /** Records, and reports; where nothing was sent, the marks follow. */
+  async settle(settled: readonly Settled[]): Promise<void> {
+    for (const { events } of settled) events.forEach(this.#options.emit);
+    const states = settled.flatMap((one) => one.states);
+    this.mark(settled.flatMap((one) => (one.isUnsent ? one.states.map(({ name }) => name) : [])));
+    await this.#recorder.record({ states, runs: settled.flatMap(({ runs }) => runs) });
+  }
+
+  async record(changes: Changes): Promise<void> {
+    await this.#recorder.record(changes);
+  }
+
+  /** Brings the marks of these entries to where their state is; gone ones lose theirs. In the background. */
+  mark(entries: readonly string[]): void {
+    if (entries.length === 0 || this.#lease === null) return;
+    for (const entry of entries) this.#unmarked.add(entry);
+    void this.flush();
+  }
+
+  /** Resolves when the broker has taken them, or when it has to be tried again later. */
+  async note(notes: ReadonlyMap<string, string | null>): Promise<void> {
+    for (const [name, text] of notes) this.#notes.set(name, text);
+    await this.flush();
+  }
+
+  /** Forgets a note that waits, because the broker has a newer one. */
+  dropNote(name: string): void {
+    this.#notes.delete(name);
+  }
+
+  /** Tells the broker what it does not know yet. Never rejects. */
+  async flush(): Promise<void> {
+    this.#flushing ??= this.#flushAll().finally(() => {
+      this.#flushing = null;
+    });
+    await this.#flushing;
+  }
+
+  /** @throws what the broker says */
+  async markAll(lease: Lease, states: readonly EntryState[], gone: readonly string[]): Promise<void> {
+    const { leases } = this.#options.broker;
+    const marks = states.map(({ name, settledAt }) => ({ entry: name, dueAt: settledAt }));
+    if (marks.length > 0) await leases?.setMarks(lease, marks);
+    if (gone.length > 0) await leases?.dropMarks(lease, gone);
+  }
+
+  async #flushAll(): Promise<void> {
+    try {
+      // What comes in while something is on its way goes with the next turn.
+      while (await this.#flushMarks()) await this.#flushNotes();
+      await this.#flushNotes();
+    } catch (error) {
+      if (error instanceof StaleTermError) return;
+      this.#options.emit({ type: "failure", where: "marks and notes on the broker", reason: messageOf(error) });
+    }
+  }
+
+  async #flushMarks(): Promise<boolean> {
+    const { plan } = this.#options;
+    const lease = this.#lease;
+    if (lease === null || this.#unmarked.size === 0) return false;
+    const pending = this.#options.pendingEntries();
+    const names = [...this.#unmarked].filter((name) => !pending.has(name));
+    for (const name of names) this.#unmarked.delete(name);
+    try {
+      const states = names.flatMap((name) => plan.slots.get(name)?.state ?? []);
+      await this.markAll(
+        lease,
+        states,
+        names.filter((name) => !plan.slots.has(name)),
+      );
+    } catch (error) {
+      for (const name of names) this.#unmarked.add(name);
+      throw error;
+    }
+    return names.length > 0;
+  }
+
+  async #flushNotes(): Promise<void> {
+    const lease = this.#lease;
+    const { leases } = this.#options.broker;
+    while (lease !== null && leases !== undefined && this.#notes.size > 0) {
+      const notes = new Map(this.#notes);
+      await leases.setNotes(lease, notes);
+      for (const [name, text] of notes) if (this.#notes.get(name) === text) this.#notes.delete(name);
+    }
+  }
+}
+
+/** The marks that differ from what is known: of entries, and of entries that are gone. */
+export function marksToSet(
+  states: readonly EntryState[],
+  onBroker: ReadonlyMap<string, Mark["dueAt"]>,
+): readonly EntryState[] {
+  return states.filter((state) => onBroker.get(state.name) !== state.settledAt);
+}

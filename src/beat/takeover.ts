@@ -1,0 +1,123 @@
+// The beginning of a term: what record, marks and notes say is brought together in the plan, and each learns what only the
+// others knew. Whatever was lost of one is known by another.
+import type { Broker } from "../broker/broker.ts";
+import type { Lease } from "../broker/lease.ts";
+import type { Clock, Instant } from "../clock.ts";
+import type { Emit } from "../event.ts";
+import type { Entry } from "../schedule/entry.ts";
+import type { EntryState, Store, StoredState } from "../store/store.ts";
+import type { Backfills } from "./backfill.ts";
+import { absurdMs, sensibleStates, settleFuture } from "./future.ts";
+import { type Ledger, marksToSet } from "./ledger.ts";
+import { isByHandMark } from "./occurrence.ts";
+import { pauseName, pausesToAdopt, pausesToNote, readPauses } from "./pauses.ts";
+import type { Plan } from "./plan.ts";
+import type { Steer } from "./steer.ts";
+
+export interface TakeoverOptions {
+  readonly broker: Broker;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly plan: Plan;
+  readonly ledger: Ledger;
+  readonly backfills: Backfills;
+  readonly steer: Pick<Steer, "adopt">;
+}
+
+type Marks = ReadonlyMap<string, Instant>;
+type Notes = ReadonlyMap<string, string>;
+
+export class Takeover {
+  readonly #options: TakeoverOptions;
+  #stored: StoredState | null;
+  #isPlanned = false;
+
+  /** @param stored what the record says, where it is this process's alone and was read at the start */
+  constructor(options: TakeoverOptions, stored: StoredState | null) {
+    this.#options = options;
+    this.#stored = stored;
+  }
+
+  get isPlanned(): boolean {
+    return this.#isPlanned;
+  }
+
+  /** @throws what broker or record say, having changed nothing that would not be changed alike the next time */
+  async begin(lease: Lease, entries: readonly Entry[]): Promise<void> {
+    const { broker, store, clock, emit, plan, ledger, backfills, steer } = this.#options;
+    const stored = store.isShared === true ? await store.load() : this.#stored;
+    const allMarks: Marks = (await broker.leases?.marks(lease.scope)) ?? new Map<string, Instant>();
+    const notes: Notes = (await broker.leases?.notes(lease.scope)) ?? new Map<string, string>();
+    const now = clock.now();
+    const onBroker = new Map([...allMarks].filter(([name]) => !isByHandMark(name)));
+    const marks = settleFuture(onBroker, now, emit);
+    const before = stored?.entries ?? plan.states();
+    const removed = this.#isPlanned ? this.#goOn(stored, now) : this.#firstPlan(entries, stored, marks, now);
+    this.#reportBehind(lease.scope, onBroker);
+    this.#adoptPauses(notes, now);
+    steer.adopt(allMarks, notes);
+    plan.adoptMarks(marks, now);
+    plan.setBack(now + absurdMs, now);
+    const states = [...plan.states().values()];
+    const gone = [...onBroker.keys()].filter((name) => !plan.slots.has(name));
+    await ledger.markAll(lease, marksToSet(states, onBroker), [...gone, ...backfills.adopt(notes, allMarks)]);
+    ledger.lease = lease;
+    await ledger.note(this.#missingNotes(notes));
+    await ledger.record({ states: states.filter((state) => before.get(state.name) !== state), forget: removed });
+    this.#stored = null;
+  }
+
+  #firstPlan(entries: readonly Entry[], stored: StoredState | null, marks: Marks, now: Instant): readonly string[] {
+    const { plan, emit } = this.#options;
+    const states = sensibleStates(stored?.entries ?? new Map<string, EntryState>(), now, emit);
+    const { removed } = plan.apply(entries, now, { states, marks });
+    plan.aliveSince = now;
+    this.#isPlanned = true;
+    return removed;
+  }
+
+  /** Others may have led meanwhile, and written what they did to the record they share with us. */
+  #goOn(stored: StoredState | null, now: Instant): readonly string[] {
+    if (stored !== null) this.#options.plan.adoptStates(stored.entries, now);
+    return [];
+  }
+
+  /** A run that was sent is beyond its mark only when the broker has forgotten. */
+  #reportBehind(scope: string, marks: Marks): void {
+    const { plan, emit } = this.#options;
+    const behind = [...plan.slots.values()].filter(({ entry, state }) => {
+      const markAt = marks.get(entry.name) ?? Number.NEGATIVE_INFINITY;
+      return state.lastDueAt !== null && markAt < state.lastDueAt;
+    });
+    const [first] = behind;
+    if (first !== undefined) {
+      emit({ type: "marks-behind", scope, entries: behind.length, entry: first.entry.name });
+    }
+  }
+
+  /** What was said under another term counts, unless something newer waits here to be told. */
+  #adoptPauses(notes: Notes, now: Instant): void {
+    const { plan, ledger } = this.#options;
+    const waiting = readPauses(
+      new Map([...ledger.waitingNotes].flatMap(([name, text]) => (text ? [[name, text]] : []))),
+    );
+    const said = new Map(readPauses(notes));
+    for (const [entry, note] of waiting) {
+      if ((said.get(entry)?.at ?? Number.NEGATIVE_INFINITY) > note.at) ledger.dropNote(pauseName(entry));
+      else said.set(entry, note);
+    }
+    plan.setPaused(pausesToAdopt(said, plan.states()), now);
+  }
+
+  /** What the broker has to learn, or can forget: entries that are gone. */
+  #missingNotes(notes: Notes): ReadonlyMap<string, string | null> {
+    const { plan } = this.#options;
+    const pauses = readPauses(notes);
+    const gone = [...pauses.keys()].filter((entry) => !plan.slots.has(entry));
+    return new Map<string, string | null>([
+      ...pausesToNote(pauses, plan.states()),
+      ...gone.map((entry) => [pauseName(entry), null] as const),
+    ]);
+  }
+}

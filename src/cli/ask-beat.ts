@@ -1,0 +1,188 @@
+// Finding the running beat that a command means: the one on this machine's beat-record if it leads, else the leader among those
+// that answer over the broker.
+import { type Command, Option } from "commander";
+import { existsSync } from "node:fs";
+import type { App } from "../app/app.ts";
+import { Control } from "../app/control.ts";
+import { type OpenedDoor, openDoor } from "../beat/door-bell.ts";
+import { everyBeat } from "../beat/node.ts";
+import { type Ask, createRemoteSteering, readBeatAnswer } from "../beat/remote-steering.ts";
+import type { BeatStatus, RemoteSteering } from "../beat/steering.ts";
+import { brokerWords } from "../broker/sqlite/failure.ts";
+import { systemClock } from "../clock.ts";
+import { LovageError } from "../error.ts";
+import { schemeOf } from "../redis/url.ts";
+import { parseSqliteUrl } from "../sqlite/url.ts";
+import { openApp, publishUrl } from "./open.ts";
+import { positiveSeconds, type ScheduleOptions } from "./options.ts";
+import { recordPath } from "./record.ts";
+
+export interface AskOptions extends ScheduleOptions {
+  /** Over the broker at once, whoever is on this machine. */
+  readonly remote?: boolean;
+  /** Seconds to wait for beats to answer over the broker. */
+  readonly timeout?: number;
+}
+
+export interface AskedBeat {
+  readonly steering: RemoteSteering;
+  /** What it said of itself when it was found. */
+  readonly status: BeatStatus;
+  readonly via: "record" | "broker";
+  /** Its label, `host:pid`; where it stands by, that of whom it takes for the leader. */
+  readonly leader: string;
+  readonly close: () => Promise<void>;
+}
+
+/** Who will do: only the leader knows and changes the schedule, but a standby too tells how it is. */
+export type Wanted = "leader" | "anyone";
+
+interface Found {
+  /** The node name. */
+  readonly node: string;
+  readonly status: BeatStatus;
+}
+
+interface Search {
+  readonly app: App;
+  readonly url: string;
+  /** Null: any. */
+  readonly scope: string | null;
+  readonly record: string;
+  readonly timeout: number;
+  readonly wanted: Wanted;
+}
+
+const standardTimeout = 1;
+/** For the answer of a beat that is known to be there. */
+const patience = 10;
+
+export function addAskOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--remote", "ask over the broker, not the beat of this machine's beat-record"))
+    .option("--timeout <seconds>", "how long to wait for beats to answer over the broker (1)", positiveSeconds);
+}
+
+/**
+ * Null when no beat answers.
+ *
+ * @throws LovageError `standby` when only standbys answer, `usage` when beats of several scopes do, `store` when there is one
+ * that this user may not speak to, `broker` when the broker is out of reach
+ */
+export async function askBeat(options: AskOptions, wanted: Wanted = "leader"): Promise<AskedBeat | null> {
+  const opened = await openApp(options);
+  const { app } = opened;
+  const scope = options.scope ?? (options.app === undefined ? null : app.name);
+  const record = recordPath(options, app.conf);
+  const { remote = false, timeout = standardTimeout } = options;
+  const search = { app, url: publishUrl(opened), scope, record, timeout, wanted };
+  const atDoor = remote ? null : await askDoor(search);
+  if (atDoor !== null && (atDoor.status.leads || wanted === "anyone")) return atDoor;
+  await atDoor?.close();
+  try {
+    const found = await askBroker({ ...search, scope: atDoor?.status.scope ?? scope });
+    if (found !== null) return found;
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+  await app.close();
+  if (atDoor !== null) throw nobodyLeads([atDoor.status]);
+  return null;
+}
+
+async function askDoor({ record, scope, timeout }: Search): Promise<AskedBeat | null> {
+  const timeoutMs = Math.max(timeout, patience) * 1000;
+  const door = await openDoor(record, { clock: systemClock, timeoutMs });
+  if (door === null) return null;
+  try {
+    const status = await createRemoteSteering(door.ask, { scope, label: null }).status();
+    return askedBeat(status, "record", { ask: door.ask, close: async () => door.close() });
+  } catch (error) {
+    door.close();
+    throw error;
+  }
+}
+
+async function askBroker(search: Search): Promise<AskedBeat | null> {
+  if (isNobodyThere(search.url)) return null;
+  const { app, wanted } = search;
+  const control = new Control(app);
+  const found = await findBeats(control, search);
+  const scopes = [...new Set(found.map(({ status }) => status.scope))];
+  if (scopes.length > 1) {
+    const hint = "choose with --scope, or with -A";
+    throw new LovageError("usage", `there are beats of several schedules: ${scopes.sort().join(", ")}`, { hint });
+  }
+  const [first] = [...found].sort((left, right) => rank(right.status) - rank(left.status));
+  if (first === undefined) return null;
+  if (!first.status.leads && wanted === "leader") throw nobodyLeads(found.map(({ status }) => status));
+  const ask = askByName(control, first, search.timeout);
+  return askedBeat(first.status, "broker", { ask, close: () => app.close() });
+}
+
+/** The leader of the newest term goes first: one that has just lost its lease may not know yet. */
+function rank({ leads, term }: BeatStatus): number {
+  return leads ? (term ?? 0) : -1;
+}
+
+/** With a known scope it is enough that its leader has answered. */
+async function findBeats(control: Control, { scope, timeout }: Search): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  await new Promise<void>((resolve, reject) => {
+    const onReply = (reply: Readonly<Record<string, unknown>>): void => {
+      const beats = Object.entries(reply).flatMap(([node, answer]) => foundBeat(node, answer));
+      found.push(...beats);
+      if (scope !== null && beats.some(({ status }) => status.leads)) resolve();
+    };
+    const address = { pattern: everyBeat, matcher: "glob", timeout, reply: true, onReply } as const;
+    control.broadcast("beat_status", { scope }, address).then(() => resolve(), reject);
+  });
+  return found;
+}
+
+/** Whoever may have answered what: only a beat's status counts. */
+function foundBeat(node: string, answer: unknown): readonly Found[] {
+  try {
+    const status = readBeatAnswer(answer) as BeatStatus;
+    return typeof status.scope === "string" && typeof status.label === "string" ? [{ node, status }] : [];
+  } catch {
+    return [];
+  }
+}
+
+function askByName(control: Control, { node, status }: Found, timeout: number): Ask {
+  const seconds = Math.max(timeout, patience);
+  return async (method, args) => {
+    const address = { destination: [node], limit: 1, timeout: seconds, reply: true };
+    const [reply] = await control.broadcast(method, args, address);
+    if (reply !== undefined) return reply[node];
+    const hint = "it may have ended; what was asked for may still have been done";
+    throw new LovageError("broker", `the beat ${status.label} has not answered for ${seconds} s`, { hint });
+  };
+}
+
+function askedBeat(
+  status: BeatStatus,
+  via: AskedBeat["via"],
+  { ask, close }: { readonly ask: Ask; readonly close: () => Promise<void> },
+): AskedBeat {
+  const { scope, label, leads, leader } = status;
+  const steering = createRemoteSteering(ask, { scope, label });
+  return Object.freeze({ steering, status, via, leader: leads ? label : (leader ?? "unknown"), close });
+}
+
+/** No other process can be there, and looking should not make the file. */
+function isNobodyThere(url: string): boolean {
+  const scheme = schemeOf(url);
+  if (scheme === "memory") return true;
+  return scheme === "sqlite" && !existsSync(parseSqliteUrl(url, brokerWords));
+}
+
+function nobodyLeads(standbys: readonly BeatStatus[]): LovageError {
+  const said = standbys.map(({ label, leader }) =>
+    leader === null ? `${label} does not know who leads` : `${label} stands by for ${leader}`,
+  );
+  const hint = "the leader does not answer; when it is gone, a standby takes over within the lease of 10 s";
+  return new LovageError("standby", `no beat that leads answers: ${said.join(", ")}`, { hint });
+}

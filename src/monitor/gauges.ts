@@ -1,0 +1,135 @@
+// The metrics that say how things stand: all asked for at the moment of a scrape, none kept up meanwhile.
+import { Gauge, type Registry } from "prom-client";
+import type { Clock } from "../clock.ts";
+import type { EntryBook } from "./entry-book.ts";
+import { checkNames, silenceMs } from "./health.ts";
+import type { Monitor } from "./monitor.ts";
+import type { SubjectEntry, SubjectStatus } from "./subject.ts";
+
+export interface GaugeOptions {
+  readonly monitor: Monitor;
+  readonly book: EntryBook;
+  readonly clock: Clock;
+  /** Entries with series of their own; the rest is counted. */
+  readonly mostEntries: number;
+}
+
+const perPage = 1000;
+
+/** Registers the gauges; the returned function brings them up to date. */
+export function registerGauges(registry: Registry, options: GaugeOptions): () => Promise<void> {
+  const parts = [beatGauges(registry, options), healthGauges(registry, options), entryGauges(registry, options)];
+  const info = infoGauge(registry, options);
+  return async () => {
+    for (const collect of parts) collect();
+    await info();
+  };
+}
+
+/** What the status of a beat says, as numbers. */
+const statusGauges: Readonly<Record<string, readonly [help: string, value: (status: SubjectStatus) => number]>> = {
+  leader: ["1 on the beat that leads its scope, 0 on one that stands by.", ({ leads }) => Number(leads)],
+  late_seconds: [
+    "How much later than due the oldest occurrence is that has not been sent; 0 when nothing is overdue.",
+    ({ lateMs }) => lateMs / 1000,
+  ],
+  unsent: ["Occurrences that are due and wait for the broker's word.", ({ unsent }) => unsent],
+  entries: ["Entries of the schedule.", ({ entries }) => entries],
+  entries_paused: ["Entries that are paused.", ({ paused }) => paused],
+};
+
+function beatGauges(registry: Registry, { monitor, clock }: GaugeOptions): () => void {
+  const gauges = Object.entries(statusGauges).map(
+    ([name, [help, value]]) => [gaugeOf(registry, name, help), value] as const,
+  );
+  const up = gaugeOf(registry, "up", "1 while the loop of beat looks at the clock, 0 when it hangs.");
+  const age = gaugeOf(registry, "tick_age_seconds", "How long ago the loop looked at the clock.");
+  return () => {
+    up.set(Number(monitor.isLive()));
+    const status = monitor.status();
+    if (status === null) return;
+    age.set(silenceMs(status, clock.now()) / 1000);
+    for (const [gauge, value] of gauges) gauge.set(value(status));
+  };
+}
+
+function healthGauges(registry: Registry, { monitor }: GaugeOptions): () => void {
+  const check = new Gauge({
+    name: "lovage_beat_check_ok",
+    help: "1 for each check of /healthz that is ok, 0 where it is degraded or down.",
+    labelNames: ["check"],
+    registers: [registry],
+  });
+  const broker = gaugeOf(registry, "broker_up", "1 while the broker answers, 0 while it is away or takes nothing.");
+  const quarantined = gaugeOf(registry, "entries_quarantined", "Entries set aside because their schedule failed.");
+  const taken = gaugeOf(registry, "last_reload_successful", "0 when the schedule was last read and not taken.");
+  const takenAt = gaugeOf(registry, "last_reload_success_timestamp_seconds", "When a reload was last taken; 0: never.");
+  return () => {
+    const { checks } = monitor.health();
+    for (const name of checkNames) check.set({ check: name }, Number(checks[name].status === "ok"));
+    broker.set(Number(checks.broker.status === "ok"));
+    quarantined.set(monitor.troubles.quarantined.length);
+    taken.set(Number(monitor.troubles.problems.length === 0));
+    takenAt.set((monitor.troubles.reloadedAt ?? 0) / 1000);
+  };
+}
+
+function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions): () => void {
+  const registers = [registry];
+  const labelNames = ["entry"];
+  const next = new Gauge({
+    name: "lovage_beat_entry_next_run_timestamp_seconds",
+    help: "When the entry is due next, without jitter; none for one that is paused, not enabled, finished or set aside.",
+    labelNames,
+    registers,
+  });
+  const last = new Gauge({
+    name: "lovage_beat_entry_last_run_timestamp_seconds",
+    help: "The due time of the entry's last run that was sent.",
+    labelNames,
+    registers,
+  });
+  const leftOut = gaugeOf(registry, "entries_left_out", "Entries beyond --http-entries, which have no series of their own.");
+  return () => {
+    next.reset();
+    last.reset();
+    const { rows, total } = rowsOf(monitor, mostEntries);
+    for (const { entry, nextAt, lastDueAt } of rows) {
+      if (nextAt !== null) next.set({ entry }, nextAt / 1000);
+      if (lastDueAt !== null) last.set({ entry }, lastDueAt / 1000);
+    }
+    leftOut.set(total - rows.length);
+  };
+}
+
+/** By name; none from a beat that does not lead. */
+function rowsOf(monitor: Monitor, most: number): { readonly rows: readonly SubjectEntry[]; readonly total: number } {
+  const rows: SubjectEntry[] = [];
+  const { subject } = monitor;
+  if (subject === null || !subject.status().leads) return { rows, total: 0 };
+  for (;;) {
+    const page = subject.list({ offset: rows.length, limit: Math.min(perPage, most - rows.length) });
+    rows.push(...page.rows);
+    if (page.rows.length === 0 || rows.length >= Math.min(most, page.total)) return { rows, total: page.total };
+  }
+}
+
+function infoGauge(registry: Registry, { monitor, book }: GaugeOptions): () => Promise<void> {
+  const info = new Gauge({
+    name: "lovage_beat_info",
+    help: "Always 1; its labels say which beat this is, and the hash of the schedule it works by.",
+    labelNames: ["scope", "version", "schedule_hash"],
+    registers: [registry],
+  });
+  return async () => {
+    const status = monitor.status();
+    info.reset();
+    if (status === null) return;
+    const { scope, version } = status;
+    info.set({ scope, version, schedule_hash: await book.scheduleHash() }, 1);
+  };
+}
+
+function gaugeOf(registry: Registry, name: string, help: string): Gauge {
+  return new Gauge({ name: `lovage_beat_${name}`, help, registers: [registry] });
+}

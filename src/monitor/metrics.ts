@@ -1,0 +1,36 @@
+// `/metrics`: all that is counted and measured, as one text. Nobody outside of this room sees the library that writes it.
+import { collectDefaultMetrics, Registry } from "prom-client";
+import type { EventStream } from "../event.ts";
+import { countEvents } from "./counters.ts";
+import { type GaugeOptions, registerGauges } from "./gauges.ts";
+
+export interface MetricsOptions extends GaugeOptions {
+  readonly events: EventStream;
+  /** False: without those of the process, such as memory and CPU. */
+  readonly withProcess?: boolean;
+}
+
+export interface Metrics {
+  readonly contentType: string;
+  /** In the text format of Prometheus, everything as it is now. */
+  render(): Promise<string>;
+  end(): void;
+}
+
+export function createMetrics(options: MetricsOptions): Metrics {
+  const registry = new Registry();
+  if (options.withProcess !== false) collectDefaultMetrics({ register: registry });
+  const endCounting = countEvents(registry, options.events, options.book);
+  const collect = registerGauges(registry, options);
+  return {
+    contentType: registry.contentType,
+    render: async () => {
+      await collect();
+      return registry.metrics();
+    },
+    end: () => {
+      endCounting();
+      registry.clear();
+    },
+  };
+}

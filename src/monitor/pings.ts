@@ -1,0 +1,100 @@
+// Tells the URLs that entries name (`ping:`) what became of each occurrence. Nothing waits for a ping: neither sending nor,
+// for more than a second, stopping.
+import type { Clock } from "../clock.ts";
+import type { Emit, EventStream, LovageEvent } from "../event.ts";
+import type { EntryPing } from "../schedule/entry.ts";
+import { knock, type KnockOptions } from "./knock.ts";
+
+export interface PingsOptions {
+  readonly events: EventStream;
+  readonly emit: Emit;
+  readonly clock: Clock;
+  /** Null for an entry that has none. */
+  readonly pingOf: (entry: string) => EntryPing | null;
+  readonly knocking?: Pick<KnockOptions, "limitMs" | "tries" | "retry">;
+}
+
+interface Ping {
+  readonly entry: string;
+  readonly url: string;
+}
+
+const mostAtOnce = 10;
+const stopMs = 1000;
+
+export class Pings {
+  readonly #options: PingsOptions;
+  readonly #stopping = new AbortController();
+  /** By kind and entry, in the order they go out: of what waits, only the newest is worth telling. */
+  readonly #waiting = new Map<string, Ping>();
+  /** One at a time for each entry, so that a late failure never comes after the success that followed it. */
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #unsubscribe: () => void;
+
+  constructor(options: PingsOptions) {
+    this.#options = options;
+    this.#unsubscribe = options.events.subscribe((event) => this.#take(event));
+  }
+
+  /** Takes no more, and gives those under way a second. */
+  async stop(): Promise<void> {
+    this.#unsubscribe();
+    const limit = new AbortController();
+    await Promise.race([this.#settled(), this.#options.clock.sleep(stopMs, limit.signal)]);
+    limit.abort();
+    this.#waiting.clear();
+    this.#stopping.abort();
+    await this.#settled();
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
+  }
+
+  #take(event: LovageEvent): void {
+    const tidings = tidingsOf(event);
+    if (tidings === null) return;
+    const { entry, kind } = tidings;
+    const url = this.#options.pingOf(entry)?.[kind] ?? null;
+    if (url === null) return;
+    const key = `${kind} ${entry}`;
+    this.#waiting.delete(key);
+    this.#waiting.set(key, { entry, url });
+    this.#begin();
+  }
+
+  #begin(): void {
+    for (const [key, ping] of this.#waiting) {
+      if (this.#running.size >= mostAtOnce) return;
+      if (this.#running.has(ping.entry)) continue;
+      this.#waiting.delete(key);
+      const running = this.#send(ping).then(() => {
+        this.#running.delete(ping.entry);
+        this.#begin();
+      });
+      this.#running.set(ping.entry, running);
+    }
+  }
+
+  async #send({ entry, url }: Ping): Promise<void> {
+    const { clock, emit, knocking } = this.#options;
+    const reason = await knock(url, { clock, signal: this.#stopping.signal, ...knocking });
+    if (reason !== null) emit({ type: "ping-failed", entry, url, reason });
+  }
+}
+
+/** What was asked for by hand says nothing of the schedule, and what its owner had left out is no failure. */
+function tidingsOf(event: LovageEvent): { readonly entry: string; readonly kind: keyof EntryPing } | null {
+  switch (event.type) {
+    case "occurrence-sent":
+      return event.occurrence === "scheduled" || event.occurrence === "missed"
+        ? { entry: event.entry, kind: "success" }
+        : null;
+    case "occurrence-duplicate":
+      return { entry: event.entry, kind: "success" };
+    case "occurrences-missed":
+      return event.cause === "paused" || event.cause === "overlap" ? null : { entry: event.entry, kind: "failure" };
+    default:
+      return null;
+  }
+}

@@ -1,0 +1,120 @@
+// Tells systemd how it goes: ready, reloading, stopping, one line of status, and that it lives (sd_notify's protocol). Node has no
+// datagram sockets in the file system, so a shell that starts with beat hands each message on to `systemd-notify`: to start
+// a program from a process of many hundred megabytes would hold up its loop each time.
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Clock } from "../clock.ts";
+import { messageOf } from "../error.ts";
+import type { Emit } from "../event.ts";
+import { oneLine } from "../log-text.ts";
+
+export interface SystemdOptions {
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Whether the loop works; while it does not, systemd is not told that it lives. */
+  readonly isLive: () => boolean;
+  /** One line for `systemctl status`; sent when it changes. */
+  readonly status: () => string;
+}
+
+/** What systemd has put into the environment. */
+export interface SystemdPlace {
+  readonly socket: string;
+  /** It wants to hear of us at least so often; null: it does not ask. */
+  readonly watchdogMs: number | null;
+}
+
+const statusMs = 5000;
+/** One message a line, its variables separated by tabs. */
+const helper = `set -f; IFS='	'; while read -r line; do systemd-notify $line; done`;
+
+/**
+ * Reads and takes away what systemd has set, so that no child speaks in our name. Null: not started by systemd, or not with
+ * `Type=notify`.
+ */
+export function takeSystemdPlace(environment: NodeJS.ProcessEnv, pid: number): SystemdPlace | null {
+  const { NOTIFY_SOCKET: socket, WATCHDOG_USEC: micros = "", WATCHDOG_PID: watched } = environment;
+  for (const name of ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]) delete environment[name];
+  if (socket === undefined || socket === "") return null;
+  const isForUs = watched === undefined || watched === String(pid);
+  const watchdogMs = isForUs && /^[1-9]\d*$/.test(micros) ? Number(micros) / 1000 : null;
+  return { socket, watchdogMs };
+}
+
+export class Systemd {
+  readonly #place: SystemdPlace;
+  readonly #options: SystemdOptions;
+  readonly #stopping = new AbortController();
+  readonly #helper: ChildProcess;
+  #status = "";
+  #isBroken = false;
+  #isReady = false;
+
+  constructor(place: SystemdPlace, options: SystemdOptions) {
+    this.#place = place;
+    this.#options = options;
+    const env = { PATH: process.env["PATH"], NOTIFY_SOCKET: place.socket };
+    this.#helper = spawn("/bin/sh", ["-c", helper], { env, stdio: ["pipe", "ignore", "pipe"] });
+    this.#watchHelper();
+    void this.#keepStatus();
+    if (place.watchdogMs !== null) void this.#keepAlive(place.watchdogMs / 2);
+  }
+
+  /** Leads, or stands by: `systemctl start` returns. */
+  ready(): void {
+    this.#isReady = true;
+    this.#status = this.#options.status();
+    this.#tell("READY=1", `STATUS=${this.#status}`);
+  }
+
+  reloading(): void {
+    if (!this.#isReady) return;
+    this.#tell("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+  }
+
+  /** Says so, and no more: the process is about to end. */
+  stopping(): void {
+    this.#stopping.abort();
+    this.#tell("STOPPING=1", "STATUS=stopping");
+    this.#helper.stdin?.end();
+  }
+
+  async #keepStatus(): Promise<void> {
+    const { clock, status } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const text = status();
+      if (text !== this.#status) this.#tell(`STATUS=${text}`);
+      this.#status = text;
+      await clock.sleep(statusMs, signal);
+    }
+  }
+
+  async #keepAlive(everyMs: number): Promise<void> {
+    const { clock, isLive } = this.#options;
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      if (isLive()) this.#tell("WATCHDOG=1");
+      await clock.sleep(everyMs, signal);
+    }
+  }
+
+  #tell(...variables: readonly string[]): void {
+    if (this.#isBroken) return;
+    this.#helper.stdin?.write(`${variables.map(oneLine).join("\t")}\n`);
+  }
+
+  #watchHelper(): void {
+    this.#helper.unref();
+    this.#helper.stdin?.on("error", (error) => this.#fail(messageOf(error)));
+    this.#helper.on("error", (error) => this.#fail(messageOf(error)));
+    this.#helper.on("exit", () => this.#fail("the shell that speaks to it has ended"));
+    this.#helper.stderr?.setEncoding("utf8").on("data", (text: string) => this.#fail(text.trim()));
+  }
+
+  /** Told once: what cannot be said now will not be said later either, and the watchdog will act on it. */
+  #fail(reason: string): void {
+    if (this.#isBroken || this.#stopping.signal.aborted) return;
+    this.#isBroken = true;
+    this.#options.emit({ type: "failure", where: `systemd is not told at ${this.#place.socket}`, reason });
+  }
+}

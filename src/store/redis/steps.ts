@@ -1,0 +1,81 @@
+// A change to the beat-record as steps that Redis takes one by one: what belongs to one entry is never torn apart.
+import { isStorable } from "../changes.ts";
+import type { Changes, EntryState, Run } from "../store.ts";
+import { forgotten, unchanged } from "./script.ts";
+
+/** Values in one step: Redis serves nobody else meanwhile, some milliseconds. */
+const valuesPerStep = 4000;
+
+interface Item {
+  state: string;
+  readonly runs: string[];
+}
+
+/** What one run of the script takes after its settings; small changes are one step. Without changes: one that is empty. */
+export function* steps(changes: Changes, history: number): Generator<readonly string[]> {
+  const items = byEntry(changes);
+  let step: string[] = [];
+  for (const [name, { state, runs }] of items) {
+    const kept = runs.slice(-history);
+    step.push(name, state, String(kept.length), ...kept);
+    if (step.length < valuesPerStep) continue;
+    yield step;
+    step = [];
+  }
+  if (step.length > 0 || items.size === 0) yield step;
+}
+
+export function writeState({ name: _, ...state }: EntryState): string {
+  return JSON.stringify(state);
+}
+
+/** Null for what is no state: somebody else's hand was in it. */
+export function readState(name: string, text: string): EntryState | null {
+  const known = readObject(text);
+  const state = { ...blank, ...known, name } as EntryState;
+  return typeof state.scheduleHash === "string" && isStorable(state) ? state : null;
+}
+
+export function writeRun({ entry: _, ...run }: Run): string {
+  return JSON.stringify(run);
+}
+
+/** Null for what is no run. */
+export function readRun(entry: string, text: string): Run | null {
+  const run = { ...readObject(text), entry } as Run;
+  return Number.isFinite(run.dueAt) && Number.isFinite(run.at) ? run : null;
+}
+
+/** What an older version did not know, or not count. */
+const blank = {
+  lastDueAt: null,
+  lastSentAt: null,
+  lastTaskId: null,
+  runs: 0,
+  missed: 0,
+  skipped: 0,
+  failed: 0,
+  paused: null,
+};
+
+function readObject(text: string): object {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? value : {};
+  } catch {
+    return {};
+  }
+}
+
+function byEntry({ forget = [], states = [], runs = [] }: Changes): Map<string, Item> {
+  const items = new Map<string, Item>();
+  const itemOf = (name: string): Item => {
+    const item = items.get(name) ?? { state: unchanged, runs: [] };
+    items.set(name, item);
+    return item;
+  };
+  for (const name of forget) itemOf(name).state = forgotten;
+  for (const state of states) itemOf(state.name).state = writeState(state);
+  for (const run of runs) itemOf(run.entry).runs.push(writeRun(run));
+  return items;
+}

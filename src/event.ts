@@ -26,6 +26,14 @@ export type LovageEvent =
       readonly toAt: Instant;
       readonly reason: string;
     }
+  | {
+      /** A run has shown no end for longer than its `overlap_limit`: it counts as gone, and the next one goes. */
+      readonly type: "overlap-given-up";
+      readonly entry: string;
+      readonly taskId: string;
+      readonly sentAt: Instant;
+      readonly limitMs: number;
+    }
   | { readonly type: "entry-paused"; readonly entry: string; readonly by: string; readonly reason: string | null }
   | {
       readonly type: "entry-resumed";
@@ -77,6 +85,8 @@ export type LovageEvent =
   | { readonly type: "reload-failed"; readonly problems: readonly Problem[] }
   | { readonly type: "broker-connected"; readonly url: string }
   | { readonly type: "broker-disconnected"; readonly url: string; readonly reason: string }
+  /** `warning`: what is dangerous about it; null where nothing is. */
+  | { readonly type: "http-listening"; readonly url: string; readonly warning: string | null }
   | { readonly type: "failure"; readonly where: string; readonly reason: string }
   | WorkerEvent;
 

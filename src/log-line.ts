@@ -61,6 +61,11 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
       return `Scheduler: ${entry} ${verb} ${atLeast ? "at least " : ""}${count(missed, "occurrence")} ${span}: ${reason}`;
     },
   },
+  "overlap-given-up": {
+    level: "warn",
+    text: ({ entry, taskId, sentAt, limitMs }) =>
+      `Scheduler: ${entry}: its run of ${instant(sentAt)} (id=${taskId}) has shown no end in ${span(limitMs)}; it counts as gone`,
+  },
   "entry-paused": {
     level: "warn",
     text: ({ entry, by, reason }) => `Scheduler: ${entry} is paused by ${by}${reason === null ? "" : `: ${reason}`}`,
@@ -135,6 +140,10 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
   },
   "broker-connected": { level: "info", text: ({ url }) => `Connected to ${url}` },
   "broker-disconnected": { level: "warn", text: ({ url, reason }) => `Connection to ${url} lost: ${reason}` },
+  "http-listening": {
+    level: ({ warning }) => (warning === null ? "info" : "warn"),
+    text: ({ url, warning }) => `http: listening on ${url}${warning === null ? "" : `: ${warning}`}`,
+  },
   failure: { level: "error", text: ({ where, reason }) => `${where}: ${reason}` },
   ...WORKER_WORDINGS,
 };

@@ -133,6 +133,12 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
       ["INFO Scheduler: a skipped 1 occurrence due 2026-11-21T10:00:00Z: paused by alice"],
     ],
   ],
+  "overlap-given-up": [
+    [
+      { type: "overlap-given-up", entry: "sync", taskId: "9f0c", sentAt: DUE, limitMs: 7_200_000 },
+      ["WARN Scheduler: sync: its run of 2026-11-22T23:30:00Z (id=9f0c) has shown no end in 2 h; it counts as gone"],
+    ],
+  ],
   "entry-paused": [
     [
       { type: "entry-paused", entry: "a", by: "alice", reason: "the printer burns" },
@@ -259,6 +265,16 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
     [
       { type: "broker-disconnected", url: "redis://127.0.0.1/0", reason: "the server closed the connection" },
       ["WARNING Connection to redis://127.0.0.1/0 lost: the server closed the connection"],
+    ],
+  ],
+  "http-listening": [
+    [
+      { type: "http-listening", url: "http://127.0.0.1:8787", warning: null },
+      ["INFO http: listening on http://127.0.0.1:8787"],
+    ],
+    [
+      { type: "http-listening", url: "http://0.0.0.0:8787", warning: "0.0.0.0 is open to the network" },
+      ["WARNING http: listening on http://0.0.0.0:8787: 0.0.0.0 is open to the network"],
     ],
   ],
   failure: [[{ type: "failure", where: "watching schedules", reason: "EMFILE" }, ["ERROR watching schedules: EMFILE"]]],

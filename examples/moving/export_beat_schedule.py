@@ -220,7 +220,7 @@ def destination(app, entry, options):
         return {key: name_of(value) for key, value in place.items() if value}, None
     kind = "direct" if isinstance(queue, str) or queue.exchange is None else queue.exchange.type or "direct"
     if kind == "fanout":
-        raise NotCarried("the queue %s gets it by a broadcast (fanout)" % queue.name)
+        raise NotCarried("%s is a broadcast (fanout); our beat sends to queues" % queue.exchange.name)
     name = name_of(queue)
     warning = None if kind == "direct" else "goes to the queue %s alone, not by its %s exchange" % (name, kind)
     return ({} if name == "celery" else {"queue": name}), warning

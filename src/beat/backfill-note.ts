@@ -29,8 +29,8 @@ export function readBackfills(notes: ReadonlyMap<string, string>): ReadonlyMap<s
 }
 
 /** The farther of two times up to which something is sent. */
-export function farther(one: Instant | null, other: Instant | null | undefined): Instant | null {
-  if (one === null || other === null || other === undefined) return one ?? other ?? null;
+export function farther(one: Instant | null | undefined, other: Instant | null | undefined): Instant | null {
+  if (typeof one !== "number" || typeof other !== "number") return one ?? other ?? null;
   return Math.max(one, other);
 }
 

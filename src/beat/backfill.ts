@@ -86,11 +86,9 @@ export class Backfills {
     const { count, atLeast } = previewRange(slot.schedule, request);
     if (count === 0) throw new LovageError("usage", `${request.entry} has no occurrence in that span`);
     const { entry, fromAt, toAt, perSecond, by, reason } = request;
-    const backfill: Backfill = {
-      ...{ id: createId(), entry, fromAt, toAt, perSecond, by, reason, at: clock.now() },
-      ...{ status: "running", note: null, sent: 0, total: atLeast ? null : count, sentUpTo: null },
-      scheduleHash: slot.entry.scheduleHash,
-    };
+    const asked = { id: createId(), entry, fromAt, toAt, perSecond, by, reason, at: clock.now() };
+    const progress = { status: "running", note: null, sent: 0, total: atLeast ? null : count, sentUpTo: null } as const;
+    const backfill: Backfill = { ...asked, ...progress, scheduleHash: slot.entry.scheduleHash };
     await ledger.note(new Map([[backfillName(backfill.id), writeBackfill(backfill)]]));
     if (ledger.waitingNotes.has(backfillName(backfill.id))) {
       await ledger.note(new Map([[backfillName(backfill.id), null]]));
@@ -138,22 +136,25 @@ export class Backfills {
 
   /** The broker's word is the farthest of all who led; but what was stopped here, and could not be told, stays stopped. */
   #adopt(noted: Backfill, markAt: Instant | undefined): void {
-    const { ledger, plan } = this.#options;
-    const { id, entry, fromAt } = noted;
+    const { ledger } = this.#options;
+    const { id } = noted;
     const known = this.#courses.get(id);
     const isStoppedHere = ledger.waitingNotes.has(backfillName(id)) && known?.backfill.status === "stopped";
     ledger.dropNote(backfillName(id));
     const sentUpTo = farther(farther(noted.sentUpTo, markAt), known?.backfill.sentUpTo);
-    const schedule = plan.slots.get(entry)?.schedule;
-    const unnoted =
-      schedule === undefined || sentUpTo === null ? 0 : countBetween(schedule, noted.sentUpTo ?? fromAt - 1, sentUpTo);
     const status = isStoppedHere && noted.status === "running" ? "stopped" : noted.status;
     this.#courses.set(id, {
-      backfill: { ...noted, status, sentUpTo, sent: noted.sent + unnoted },
-      takenUpTo: farther(known?.takenUpTo ?? null, sentUpTo),
+      backfill: { ...noted, status, sentUpTo, sent: noted.sent + this.#countUnnoted(noted, sentUpTo) },
+      takenUpTo: farther(known?.takenUpTo, sentUpTo),
       underWay: known?.underWay ?? 0,
       isUnnoted: status !== noted.status,
     });
+  }
+
+  /** How many were sent after the last note was written. */
+  #countUnnoted({ entry, sentUpTo, fromAt }: Backfill, upTo: Instant | null): number {
+    const schedule = this.#options.plan.slots.get(entry)?.schedule;
+    return schedule === undefined || upTo === null ? 0 : countBetween(schedule, sentUpTo ?? fromAt - 1, upTo);
   }
 
   #begin(course: Course): void {
@@ -274,7 +275,8 @@ export class Backfills {
   }
 }
 
-function reportOf({ scheduleHash: _, ...report }: Backfill): BackfillReport {
+function reportOf(backfill: Backfill): BackfillReport {
+  const { scheduleHash: _hash, ...report } = backfill;
   return report;
 }
 

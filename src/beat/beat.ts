@@ -152,13 +152,10 @@ export class Beat implements Service {
     const { leads, ...condition } = this.condition(now);
     const overdueMs = leads ? Math.max(0, now - plan.dueSince) : 0;
     const paused = [...plan.slots.values()].filter(({ state }) => state.paused !== null).length;
-    return {
-      ...{ scope, label, leads, ...condition, paused, version },
-      ...{ record: store.location, broker: broker.url, startedAt: this.#startedAt },
-      leader: leads ? label : (this.#leader?.holder ?? null),
-      term: this.#lease?.term ?? null,
-      lateMs: Math.max(overdueMs, publisher.lateMs(now)),
-    };
+    const who = { scope, label, version, startedAt: this.#startedAt, record: store.location, broker: broker.url };
+    const leader = leads ? label : (this.#leader?.holder ?? null);
+    const lateMs = Math.max(overdueMs, publisher.lateMs(now));
+    return { ...who, leads, leader, term: this.#lease?.term ?? null, ...condition, paused, lateMs };
   }
 
   async #run(takeover: Takeover): Promise<void> {

@@ -1,6 +1,6 @@
 // The door of a beat-record: who may write the record may ask and tell its beat, on the same machine and without the broker.
 // A request is a line of JSON, `{"method": ..., "arguments": {...}}`, and so is its answer; no client can harm beat.
-import { lstatSync, rmSync, rmdirSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, rmSync, rmdirSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { LovageError, messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
@@ -67,13 +67,9 @@ export class Door implements Service {
         server.off("error", reject).on("error", (error) => this.#report(error));
         resolve();
       });
-      // The socket is made within this call: nobody else may ever connect to it.
-      const before = process.umask(0o177);
-      try {
-        server.listen(path);
-      } finally {
-        process.umask(before);
-      }
+      server.listen(path);
+      // The socket is there by now: for this user only, before anybody is let in.
+      closeToOthers(path);
     });
   }
 
@@ -125,6 +121,10 @@ function readRequest(line: string): { readonly method: string; readonly args: Ar
     return { method, args: args as Arguments };
   }
   throw new LovageError("usage", "a request is a line of JSON with method and arguments");
+}
+
+function closeToOthers(path: string): void {
+  if (process.platform !== "win32" && existsSync(path)) chmodSync(path, 0o600);
 }
 
 /** What a killed beat left. Anything but a socket is somebody's file. */

@@ -4,6 +4,7 @@
 import type { Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { EntryState } from "../store/store.ts";
+import { neverRun } from "./standing.ts";
 
 /** Further ahead than this is absurd: a clock is off by an hour or a zone, or it is simply not set. */
 export const absurdMs = 24 * 3_600_000;
@@ -43,7 +44,8 @@ export function sensibleStates(
   );
   const mended = (state: EntryState): EntryState => {
     const settledAt = sane.get(state.name) ?? state.settledAt;
-    return settledAt === state.settledAt ? state : { ...state, settledAt };
+    // A store of the user's own may hold states that an older version wrote, which lack a count.
+    return settledAt === state.settledAt && "skipped" in state ? state : { ...neverRun, ...state, settledAt };
   };
   return new Map([...states].map(([name, state]) => [name, mended(state)]));
 }

@@ -124,7 +124,8 @@ export class Ledger {
   async #flushNotes(): Promise<void> {
     const lease = this.#lease;
     const { leases } = this.#options.broker;
-    while (lease !== null && leases !== undefined && this.#notes.size > 0) {
+    if (lease === null || leases === undefined) return;
+    while (this.#notes.size > 0) {
       const notes = new Map(this.#notes);
       await leases.setNotes(lease, notes);
       for (const [name, text] of notes) if (this.#notes.get(name) === text) this.#notes.delete(name);

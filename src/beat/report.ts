@@ -9,12 +9,10 @@ const mostPerPage = 1000;
 
 export function reportOf({ entry, state, dueAt, fault }: Slot): EntryReport {
   const { name, task, timezone, enabled, description, source } = entry;
-  const { lastDueAt, lastSentAt, lastTaskId, runs, missed, skipped = 0, failed, paused } = state;
-  return {
-    ...{ entry: name, task, schedule: entry.schedule.describe(), timezone, enabled, description, source },
-    ...{ paused, nextAt: dueAt, quarantined: fault },
-    ...{ lastDueAt, lastSentAt, lastTaskId, runs, missed, skipped, failed },
-  };
+  const { lastDueAt, lastSentAt, lastTaskId, runs, missed, skipped, failed, paused } = state;
+  const plan = { schedule: entry.schedule.describe(), timezone, nextAt: dueAt, paused, quarantined: fault };
+  const done = { lastDueAt, lastSentAt, lastTaskId, runs, missed, skipped, failed };
+  return { entry: name, task, enabled, description, source, ...plan, ...done };
 }
 
 /** In the order of the schedule. */

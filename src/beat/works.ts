@@ -1,15 +1,14 @@
 // The parts of a beat, put together: who takes what is due, who sends it, who writes it down, and who may tell them what to do.
 import { randomUUID } from "node:crypto";
 import type { Lease } from "../broker/lease.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type AdmissionOptions } from "./admission.ts";
 import { Backfills } from "./backfill.ts";
 import type { BeatOptions } from "./beat.ts";
-import type { Answer, Refusal } from "./dispatch.ts";
 import { absurdMs } from "./future.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { Plan } from "./plan.ts";
-import { Publisher, type PublisherOptions } from "./publish.ts";
+import { Publisher } from "./publish.ts";
 import { settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
 import { Steer } from "./steer.ts";
 import type { BeatStatus } from "./steering.ts";
@@ -34,26 +33,43 @@ export interface Surroundings {
 const defaultMaxIntervalMs = 5000;
 
 export function assemble(options: BeatOptions, around: Surroundings): Works {
-  const { emit, clock, broker, store, scope, label, maxIntervalMs = defaultMaxIntervalMs } = options;
+  const { emit, clock, broker, store, scope, label } = options;
   const plan = new Plan(emit);
   const pendingEntries = (): ReadonlySet<string> =>
     new Set([...publisher.pendingEntries(), ...admission.pendingEntries()]);
   const ledger = new Ledger({ broker, store, plan, emit, pendingEntries });
-  const settle = async (answers: readonly Answer[], refusals: readonly Refusal[]): Promise<void> => {
-    for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
-    const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refusals, clock.now())];
-    backfills.answered(answers, refusals);
-    steer.answered(answers, refusals);
-    await ledger.settle(settled);
-  };
-  const entryNow: PublisherOptions["entryNow"] = (name) => {
-    const slot = plan.slots.get(name);
-    return slot && { entry: slot.entry, paused: slot.state.paused };
-  };
-  const publisher = new Publisher({ ...options, entryNow, settle });
+  const publisher = new Publisher({
+    ...options,
+    entryNow: (name) => {
+      const slot = plan.slots.get(name);
+      return slot && { entry: slot.entry, paused: slot.state.paused };
+    },
+    settle: async (answers, refusals) => {
+      for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
+      const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refusals, clock.now())];
+      backfills.answered(answers, refusals);
+      steer.answered(answers, refusals);
+      await ledger.settle(settled);
+    },
+  });
   const send = (occurrences: readonly Occurrence[]): void => publisher.add(occurrences);
-  const admission = new Admission({
-    ...{ scope, clock, gate: options.overlap, send },
+  const admission = createAdmission(options, { plan, ledger, send });
+  const ticker = createTicker(options, { plan, ledger, publisher, admission, around });
+  const backfills = new Backfills({ scope, plan, ledger, clock, emit, send, createId: () => randomUUID().slice(0, 8) });
+  const wake = (): void => ticker.wake();
+  const steer = new Steer({ scope, label, plan, ledger, store, backfills, clock, emit, send, wake, ...around });
+  return { plan, ledger, publisher, ticker, backfills, steer };
+}
+
+function createAdmission(
+  { scope, clock, overlap }: BeatOptions,
+  { plan, ledger, send }: Pick<Works, "plan" | "ledger"> & Pick<AdmissionOptions, "send">,
+): Admission {
+  return new Admission({
+    scope,
+    clock,
+    gate: overlap,
+    send,
     stateOf: (name) => plan.slots.get(name)?.state,
     hold: async (held) => {
       const settled = settleHeld(plan.slots, held, clock.now());
@@ -61,17 +77,28 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
       await ledger.settle([settled]);
     },
   });
-  const ticker = new Ticker({
-    ...{ plan, publisher, clock, emit, maxIntervalMs },
-    onDue: (due) => admission.pass(due),
+}
+
+function createTicker(
+  { clock, emit, maxIntervalMs = defaultMaxIntervalMs }: BeatOptions,
+  {
+    plan,
+    ledger,
+    publisher,
+    ...others
+  }: Pick<Works, "plan" | "ledger" | "publisher"> & { admission: Admission; around: Surroundings },
+): Ticker {
+  return new Ticker({
+    plan,
+    publisher,
+    clock,
+    emit,
+    maxIntervalMs,
+    onDue: (due) => others.admission.pass(due),
     onJump: (byMs) => {
       // What was sent by a clock that was days ahead must not silence its entries for days: see future.ts.
-      if (byMs < -absurdMs) around.endReign("the clock was set back by more than a day");
+      if (byMs < -absurdMs) others.around.endReign("the clock was set back by more than a day");
     },
     onMissed: (missed) => ledger.settle(missed.map((one) => settleMissed(one, clock.now()))),
   });
-  const backfills = new Backfills({ scope, plan, ledger, clock, emit, send, createId: () => randomUUID().slice(0, 8) });
-  const wake = (): void => ticker.wake();
-  const steer = new Steer({ scope, label, plan, ledger, store, backfills, clock, emit, send, wake, ...around });
-  return { plan, ledger, publisher, ticker, backfills, steer };
 }

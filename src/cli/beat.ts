@@ -18,9 +18,10 @@ import { runBeat } from "./run-beat.ts";
 import { statusCommand } from "./status.ts";
 import { refineErrors } from "./usage.ts";
 import { version } from "./version.ts";
+import { addWatchOptions } from "./watch-options.ts";
 
 export function beatCommand(): Command {
-  const command = addLogOptions(addScheduleOptions(new Command("beat")))
+  const command = addWatchOptions(addLogOptions(addScheduleOptions(new Command("beat"))))
     .description("Sends periodic tasks when they are due.")
     .option("-S, --scheduler <module:Class>", "a store of your own: ./my-store.ts:MyStore")
     .option("--max-interval <seconds>", "the longest sleep between two looks at the clock", positiveSeconds)

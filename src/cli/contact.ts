@@ -1,53 +1,68 @@
-// The running beat that a command speaks to, or the word that there is none.
-import { openDoor } from "../beat/door-bell.ts";
-import { createRemoteSteering } from "../beat/remote-steering.ts";
-import type { RemoteSteering } from "../beat/steering.ts";
-import { systemClock } from "../clock.ts";
-import { LovageError } from "../error.ts";
-import { openApp } from "./open.ts";
-import { type RecordOptions, recordPath } from "./record.ts";
+// Speaking to the running beat: what a command does when there is one, and what when there is none.
+import { LovageError, messageOf } from "../error.ts";
+import { type AskedBeat, type AskOptions, askBeat } from "./ask-beat.ts";
+import type { RecordOptions } from "./record.ts";
 
-export interface SteerOptions extends RecordOptions {
-  /** Over the broker, past the beat of the record named. */
-  readonly remote?: boolean;
-  /** Seconds to wait for an answer. */
-  readonly timeout?: number;
+export interface SteerOptions extends AskOptions, RecordOptions {
   readonly json?: boolean;
 }
 
-export interface Contact {
-  readonly steering: RemoteSteering;
-  /** `host:pid` of the beat that leads, or answers. */
-  readonly label: string;
-  readonly via: "record" | "broker";
-  close(): Promise<void>;
+/** What tells of entries: a beat, else files and record. */
+export interface Sources<Answer> {
+  readonly beat: (beat: AskedBeat) => Promise<Answer>;
+  /** Given why no beat was asked; the working folder has been entered by then. */
+  readonly here: (options: SteerOptions, why: string) => Promise<Answer>;
 }
 
-/** Null when no beat answers. */
-export async function reachBeat(options: SteerOptions): Promise<Contact | null> {
-  const { app } = await openApp(options);
-  const door = await openDoor(recordPath(options, app.conf), { clock: systemClock, timeoutMs: 10_000 });
-  if (door === null) return null;
-  const steering = createRemoteSteering(door.ask, { scope: options.scope ?? app.name, label: null });
-  return { steering, label: "", via: "record", close: async () => door.close() };
+/** @throws LovageError what the beat refuses; with `--remote` also when none answers */
+export async function fromBeatOrHere<Answer>(options: SteerOptions, { beat, here }: Sources<Answer>): Promise<Answer> {
+  const found = await askOrWhy(options);
+  return typeof found === "string" ? here(inWorkdir(options), found) : closing(found, beat);
 }
 
-/** For what is opened after `reachBeat`: a second step into a relative folder would miss it. */
-export function stayInWorkdir<Options extends SteerOptions>({ workdir: _, ...options }: Options): Omit<Options, "workdir"> {
-  return options;
-}
-
-/** Closes the contact whatever happens. @throws LovageError when no beat answers */
+/** @throws LovageError when no beat answers, with this hint */
 export async function withBeat<Answer>(
   options: SteerOptions,
   hint: string,
-  work: (contact: Contact) => Promise<Answer>,
+  work: (beat: AskedBeat) => Promise<Answer>,
 ): Promise<Answer> {
-  const contact = await reachBeat(options);
-  if (contact === null) throw new LovageError("standby", "no beat answers", { hint });
+  const found = await askBeat(options);
+  if (found === null) throw nobody(hint);
+  return closing(found, work);
+}
+
+/** For what comes after the first look: a second step into a relative folder would miss it. */
+export function inWorkdir<Options extends SteerOptions>({ workdir: _, ...options }: Options): Omit<Options, "workdir"> {
+  return options;
+}
+
+/** `the running beat vm:8483`, and how it was reached. */
+export function nameOf({ status, via }: AskedBeat): string {
+  return `the running beat ${status.label}${via === "broker" ? ", asked over the broker" : ""}`;
+}
+
+async function closing<Answer>(beat: AskedBeat, work: (beat: AskedBeat) => Promise<Answer>): Promise<Answer> {
   try {
-    return await work(contact);
+    return await work(beat);
   } finally {
-    await contact.close();
+    await beat.close();
   }
+}
+
+/** A broker that is away, or standbys without a leader, are no reason to show nothing. */
+async function askOrWhy(options: SteerOptions): Promise<AskedBeat | string> {
+  try {
+    const found = await askBeat(options);
+    if (found !== null) return found;
+    if (options.remote !== true) return "no beat answers";
+  } catch (error) {
+    const isQuiet = error instanceof LovageError && (error.code === "broker" || error.code === "standby");
+    if (!isQuiet || options.remote === true) throw error;
+    return messageOf(error);
+  }
+  throw nobody("is it on this broker, and of this --scope?");
+}
+
+function nobody(hint: string): LovageError {
+  return new LovageError("standby", "no beat answers", { hint });
 }

@@ -1,41 +1,21 @@
-// Entries as a running beat would tell of them, worked out from schedule files and beat-record where none runs; and in JSON.
-import { neverRun, standing } from "../beat/standing.ts";
+// Entries as a running beat tells of them, told from schedule files and beat-record where none runs; in words and in JSON.
+import { Plan } from "../beat/plan.ts";
+import { reportOf } from "../beat/report.ts";
 import type { EntryReport } from "../beat/steering.ts";
 import type { Instant } from "../clock.ts";
-import { messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
-import type { EntryState } from "../store/store.ts";
+import type { EntryState, Run } from "../store/store.ts";
 import { isoTime, localTime, relativeTime } from "./print.ts";
 
-export function reportOf(entry: Entry, state: EntryState | undefined, now: Instant): EntryReport {
-  const { name, task, schedule, timezone, enabled, description, source } = entry;
-  const known = { ...neverRun, ...state };
-  const { paused, lastDueAt, lastSentAt, lastTaskId, runs, missed, skipped, failed } = known;
-  return {
-    entry: name,
-    task,
-    schedule: schedule.describe(),
-    timezone,
-    enabled,
-    description,
-    source,
-    paused,
-    ...(enabled && paused === null ? nextOf(entry, state, now) : { nextAt: null, quarantined: null }),
-    ...{ lastDueAt, lastSentAt, lastTaskId, runs, missed, skipped, failed },
-  };
-}
-
-function nextOf(
-  entry: Entry,
-  state: EntryState | undefined,
+/** What a beat would say if it started now. */
+export function reportsHere(
+  entries: readonly Entry[],
+  states: ReadonlyMap<string, EntryState>,
   now: Instant,
-): Pick<EntryReport, "nextAt" | "quarantined"> {
-  try {
-    const { schedule, settledAt, runsLeft } = standing(entry, state, now);
-    return { nextAt: runsLeft > 0 ? schedule.next(settledAt) : null, quarantined: null };
-  } catch (error) {
-    return { nextAt: null, quarantined: messageOf(error) };
-  }
+): ReadonlyMap<string, EntryReport> {
+  const plan = new Plan(() => undefined);
+  plan.apply(entries, now, { states, marks: new Map() });
+  return new Map([...plan.slots].map(([name, slot]) => [name, reportOf(slot)]));
 }
 
 /** When it runs next, or why it does not. */
@@ -56,22 +36,17 @@ export function jsonOf(report: EntryReport): Readonly<Record<string, unknown>> {
   const { entry, task, schedule, timezone, enabled, description, source, paused, quarantined } = report;
   const { lastTaskId, runs, missed, skipped, failed } = report;
   return {
-    entry,
-    task,
-    schedule,
-    timezone,
-    enabled,
+    ...{ entry, task, schedule, timezone, enabled },
     next_at: isoTime(report.nextAt),
     paused: paused === null ? null : { ...paused, at: isoTime(paused.at) },
     set_aside: quarantined,
     last_due_at: isoTime(report.lastDueAt),
     last_sent_at: isoTime(report.lastSentAt),
     last_task_id: lastTaskId,
-    runs,
-    missed,
-    skipped,
-    failed,
-    description,
-    source,
+    ...{ runs, missed, skipped, failed, description, source },
   };
+}
+
+export function jsonOfRun({ dueAt, at, outcome, taskId, reason }: Run): Readonly<Record<string, unknown>> {
+  return { due_at: isoTime(dueAt), at: isoTime(at), outcome, task_id: taskId, reason };
 }

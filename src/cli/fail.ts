@@ -38,11 +38,18 @@ export function catchStrayErrors(listener: (error: unknown) => void): void {
 export async function runCommand(command: string, run: () => Promise<number>): Promise<never> {
   watchProcess(command);
   try {
-    return leave(await run());
+    const code = await run();
+    await outputTaken();
+    return leave(code);
   } catch (error) {
     printFailure(command, error);
     return leave(1);
   }
+}
+
+/** A pipe takes so much at once and the rest later: what it has not taken by the end of the process would be lost. */
+async function outputTaken(): Promise<void> {
+  if (process.stdout.writableLength > 0) await new Promise((resolve) => process.stdout.write("", resolve));
 }
 
 /** The project's code runs in this process, and may end or upset it at any time: that is never passed over in silence. */

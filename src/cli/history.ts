@@ -1,10 +1,11 @@
 // `beat history ENTRY`: its last runs, and what became of each.
 import { systemClock } from "../clock.ts";
 import type { Run } from "../store/store.ts";
-import { reachBeat, type SteerOptions, stayInWorkdir } from "./contact.ts";
+import { fromBeatOrHere, type SteerOptions } from "./contact.ts";
+import { jsonOfRun } from "./entry-report.ts";
 import { findEntry } from "./find-entry.ts";
 import { openProject } from "./open.ts";
-import { isoTime, localTime, relativeTime, table } from "./print.ts";
+import { localTime, relativeTime, table } from "./print.ts";
 import { readRecord } from "./record.ts";
 
 export interface HistoryOptions extends SteerOptions {
@@ -23,29 +24,30 @@ export async function historyCommand(entry: string, options: HistoryOptions): Pr
   return 0;
 }
 
-async function read(entry: string, options: HistoryOptions): Promise<History> {
-  const contact = await reachBeat(options);
-  if (contact === null) return readHere(entry, stayInWorkdir(options));
-  try {
-    const { timezone } = await contact.steering.show(entry);
-    return { timezone, runs: await contact.steering.history(entry, options.count) };
-  } finally {
-    await contact.close();
-  }
-}
-
 /** The history of an entry outlives it for a while. */
-async function readHere(name: string, options: HistoryOptions): Promise<History> {
-  const { entries, app } = await openProject(options);
-  const runs = (await readRecord(options, app, (record) => record.history(name, options.count))) ?? [];
-  const byName = new Map(entries.map((entry) => [entry.name, entry]));
-  if (runs.length > 0) return { runs, timezone: byName.get(name)?.timezone ?? app.conf.timezone };
-  return { runs, timezone: findEntry(byName, name).timezone };
+async function read(name: string, options: HistoryOptions): Promise<History> {
+  const { count } = options;
+  return fromBeatOrHere(options, {
+    beat: async ({ steering }) => {
+      const runs = await steering.history(name, count);
+      const entry = await steering.show(name).catch((error: unknown) => {
+        if (runs.length === 0) throw error;
+        return { timezone: "UTC" };
+      });
+      return { runs, timezone: entry.timezone };
+    },
+    here: async (inHere) => {
+      const { entries, app } = await openProject(inHere);
+      const runs = (await readRecord(inHere, app, (record) => record.history(name, count))) ?? [];
+      const byName = new Map(entries.map((entry) => [entry.name, entry]));
+      const entry = runs.length > 0 ? byName.get(name) : findEntry(byName, name);
+      return { runs, timezone: entry?.timezone ?? app.conf.timezone };
+    },
+  });
 }
 
-function jsonLine({ entry, dueAt, at, outcome, taskId, reason }: Run): string {
-  const times = { due_at: isoTime(dueAt), at: isoTime(at) };
-  return `${JSON.stringify({ entry, ...times, outcome, task_id: taskId, reason })}\n`;
+function jsonLine(run: Run): string {
+  return `${JSON.stringify({ entry: run.entry, ...jsonOfRun(run) })}\n`;
 }
 
 function text(entry: string, runs: readonly Run[], timezone: string): string {

@@ -2,8 +2,8 @@
 import type { EntryReport, RemoteSteering } from "../beat/steering.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import { maskUrl } from "../redis/url.ts";
-import { reachBeat, type SteerOptions, stayInWorkdir } from "./contact.ts";
-import { jsonOf, nextText, reportOf } from "./entry-report.ts";
+import { fromBeatOrHere, nameOf, type SteerOptions } from "./contact.ts";
+import { jsonOf, nextText, reportsHere } from "./entry-report.ts";
 import { openProject } from "./open.ts";
 import { relativeTime, table } from "./print.ts";
 import { readStates, recordPath } from "./record.ts";
@@ -45,24 +45,19 @@ export async function listAll(steering: RemoteSteering, match?: string): Promise
 }
 
 async function gather(options: ListOptions): Promise<Listing> {
-  const contact = await reachBeat(options);
-  if (contact === null) return gatherHere(stayInWorkdir(options));
-  try {
-    const reports = await listAll(contact.steering, options.match);
-    return { reports, from: "beat", note: `as the running beat ${contact.label} has it` };
-  } finally {
-    await contact.close();
-  }
-}
-
-async function gatherHere(options: ListOptions): Promise<Listing> {
-  const { entries, app } = await openProject(options);
-  const states = await readStates(options, app);
-  const now = systemClock.now();
-  const wanted = entries.filter(({ name }) => name.includes(options.match ?? ""));
-  const reports = wanted.map((entry) => reportOf(entry, states.get(entry.name), now));
-  const record = maskUrl(recordPath(options, app.conf));
-  return { reports, from: "record", note: `no beat answers; from the schedule's files and the record ${record}` };
+  return fromBeatOrHere(options, {
+    beat: async (beat) => {
+      const reports = await listAll(beat.steering, options.match);
+      return { reports, from: "beat", note: `as ${nameOf(beat)} has it` };
+    },
+    here: async (inHere, why) => {
+      const { entries, app } = await openProject(inHere);
+      const reports = reportsHere(entries, await readStates(inHere, app), systemClock.now());
+      const wanted = [...reports.values()].filter(({ entry }) => entry.includes(options.match ?? ""));
+      const note = `${why}; from the schedule's files and the record ${recordPath(inHere, app.conf)}`;
+      return { reports: wanted, from: "record", note };
+    },
+  });
 }
 
 const heads = ["ENTRY", "TASK", "SCHEDULE", "LAST", "NEXT", "RUNS", "MISSED", "SKIPPED", "FAILED"];

@@ -1,6 +1,7 @@
 // The options that commands share, in Celery's words.
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type LoggerOptions, parseLevel } from "../log.ts";
+import type { WatchOptions } from "./watch-options.ts";
 
 export interface CommonOptions {
   readonly app?: string;
@@ -29,7 +30,7 @@ export interface LogOptions {
   readonly logFormat: "text" | "json";
 }
 
-export interface BeatCommandOptions extends ScheduleOptions, LogOptions {
+export interface BeatCommandOptions extends ScheduleOptions, LogOptions, WatchOptions {
   readonly scheduler?: string;
   readonly maxInterval?: number;
   readonly pidfile?: string;

@@ -4,14 +4,14 @@ import type { EntryReport } from "../beat/steering.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
-import type { Run } from "../store/store.ts";
-import { reachBeat, type SteerOptions, stayInWorkdir } from "./contact.ts";
-import { jsonOf, reportOf } from "./entry-report.ts";
+import type { EntryState, Run } from "../store/store.ts";
+import { fromBeatOrHere, inWorkdir, nameOf, type SteerOptions } from "./contact.ts";
+import { jsonOf, jsonOfRun, reportsHere } from "./entry-report.ts";
 import { entryText, type Upcoming } from "./entry-text.ts";
 import { dstNote } from "./dst-note.ts";
 import { findEntry } from "./find-entry.ts";
 import { openApp, openProject, type Project } from "./open.ts";
-import { isoTime, utcTime } from "./print.ts";
+import { utcTime } from "./print.ts";
 import { readRecord } from "./record.ts";
 import { stateOf } from "./task-state.ts";
 
@@ -36,7 +36,7 @@ const nextShown = 5;
 
 export async function showCommand(name: string, options: SteerOptions): Promise<number> {
   const told = await tell(name, options);
-  const { app } = await openApp(stayInWorkdir(options));
+  const { app } = await openApp(inWorkdir(options));
   const lastState = await stateOf(app, told.report.lastTaskId);
   const shown: Shown = { ...told, next: upcoming(told), lastState };
   const now = systemClock.now();
@@ -45,29 +45,29 @@ export async function showCommand(name: string, options: SteerOptions): Promise<
 }
 
 async function tell(name: string, options: SteerOptions): Promise<Told> {
-  const contact = await reachBeat(options);
-  if (contact === null) return tellFromFiles(name, stayInWorkdir(options));
-  try {
-    const { steering, label } = contact;
-    const [report, runs] = [await steering.show(name), await steering.history(name, runsRead)];
-    const files = await entryHere(report, stayInWorkdir(options));
-    const notes = [`the running beat ${label}`, ...(files.note === null ? [] : [files.note])];
-    return { report, runs, entry: files.entry, notes, from: "beat" };
-  } finally {
-    await contact.close();
-  }
+  return fromBeatOrHere(options, {
+    beat: async (beat) => {
+      const report = await beat.steering.show(name);
+      const runs = await beat.steering.history(name, runsRead);
+      const { entry, note } = await entryHere(report, inWorkdir(options));
+      return { report, runs, entry, notes: [nameOf(beat), ...(note === null ? [] : [note])], from: "beat" };
+    },
+    here: async (inHere, why) => {
+      const project = await openProject(inHere);
+      const entry = findEntry(byName(project), name);
+      const read = await readRecord(inHere, project.app, async (record) => ({
+        states: (await record.load()).entries,
+        runs: await record.history(name, runsRead),
+      }));
+      const report = reportHere(entry, read?.states.get(name));
+      return { report, runs: read?.runs ?? [], entry, notes: [`files and record: ${why}`], from: "record" };
+    },
+  });
 }
 
-async function tellFromFiles(name: string, options: SteerOptions): Promise<Told> {
-  const project = await openProject(options);
-  const entry = findEntry(byName(project), name);
-  const read = await readRecord(options, project.app, async (record) => ({
-    states: (await record.load()).entries,
-    runs: await record.history(name, runsRead),
-  }));
-  const report = reportOf(entry, read?.states.get(name), systemClock.now());
-  const notes = ["no beat answers; from files and record"];
-  return { report, runs: read?.runs ?? [], entry, notes, from: "record" };
+function reportHere(entry: Entry, state: EntryState | undefined): EntryReport {
+  const states = new Map(state === undefined ? [] : [[entry.name, state]]);
+  return findEntry(reportsHere([entry], states, systemClock.now()), entry.name);
 }
 
 interface EntryHere {
@@ -114,13 +114,7 @@ function jsonShown({ report, runs, entry, next, lastState, from }: Shown): objec
     last_state: lastState,
     next: next.map(({ at, note }) => ({ at: utcTime(at), dst: note })),
     ...(entry === null ? {} : definition(entry)),
-    history: runs.map(({ dueAt, at, outcome, taskId, reason }) => ({
-      due_at: isoTime(dueAt),
-      at: isoTime(at),
-      outcome,
-      task_id: taskId,
-      reason,
-    })),
+    history: runs.map(jsonOfRun),
   };
 }
 

@@ -12,8 +12,9 @@ import {
   type ScheduleOptions,
   wholeNumber,
 } from "./options.ts";
+import { addWatchOptions, type WatchOptions } from "./watch-options.ts";
 
-export interface WorkerCommandOptions extends ScheduleOptions, LogOptions {
+export interface WorkerCommandOptions extends ScheduleOptions, LogOptions, WatchOptions {
   readonly hostname?: string;
   readonly queues?: readonly string[];
   readonly excludeQueues?: readonly string[];
@@ -54,7 +55,7 @@ export interface Autoscale {
 }
 
 export function addWorkerOptions(command: Command): Command {
-  addLogOptions(addScheduleOptions(command))
+  addWatchOptions(addLogOptions(addScheduleOptions(command)))
     .option(
       "-Q, --queues <queues>",
       "the queues to consume, separated by commas (default: those of the app)",

@@ -20,6 +20,7 @@ import { Worker } from "../worker/worker.ts";
 import { consumeUrl } from "./open.ts";
 import { childEnvironment } from "./pool-child-options.ts";
 import { siblingModule } from "./sibling-module.ts";
+import { watchArguments } from "./watch-options.ts";
 import { type WorkerPlan, workerSettings } from "./worker-plan.ts";
 
 export interface WorkerParts {
@@ -116,7 +117,7 @@ function openBeat({ options, logFile }: WorkerPlan, emit: Emit): EmbeddedBeat {
   const flags = ["--embedded", "--quiet", ...(options.color ? [] : ["--no-color"])];
   return new EmbeddedBeat({
     module: siblingModule("beat"),
-    args: [...args, ...files, ...flags],
+    args: [...args, ...files, ...flags, ...watchArguments(options)],
     emit,
     clock: systemClock,
   });

@@ -9,6 +9,7 @@ import { type PoolKind, poolKind } from "../worker/pool/open.ts";
 import { type OpenedApp, openApp, publishUrl } from "./open.ts";
 import type { Autoscale, WorkerCommandOptions } from "./worker-options.ts";
 import { chooseQueues } from "./worker-queues.ts";
+import { refuseWatchOptions } from "./watch-options.ts";
 
 export interface WorkerPlan extends OpenedApp {
   readonly options: WorkerCommandOptions;
@@ -54,7 +55,9 @@ export async function planWorker(options: WorkerCommandOptions): Promise<WorkerP
   };
 }
 
-function refuseContradictions(opened: OpenedApp, { autoscale, beat }: WorkerCommandOptions, pool: PoolKind): void {
+function refuseContradictions(opened: OpenedApp, options: WorkerCommandOptions, pool: PoolKind): void {
+  const { autoscale, beat } = options;
+  if (beat !== true) refuseWatchOptions(options);
   if (pool === "solo" && autoscale !== undefined) {
     const hint = "leave it out, or choose -P prefork or -P async";
     throw new LovageError("usage", "--autoscale: the solo pool runs one task at a time", { hint });

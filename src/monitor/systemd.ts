@@ -24,8 +24,13 @@ export interface SystemdPlace {
 }
 
 const statusMs = 5000;
-/** One message a line, its variables separated by tabs. */
-const helper = `set -f; IFS='	'; while read -r line; do systemd-notify $line; done`;
+/** A start that takes long, because a server is away or a schedule is large, is none that hangs. */
+const startMs = 30_000;
+/**
+ * One message a line, its variables separated by tabs. A signal to stop goes to all processes of a service: this one has to
+ * tell of the stop.
+ */
+const helper = `trap '' TERM INT HUP; set -f; IFS='	'; while read -r line; do systemd-notify $line; done`;
 
 /**
  * Reads and takes away what systemd has set, so that no child speaks in our name. Null: not started by systemd, or not with
@@ -46,8 +51,9 @@ export class Systemd {
   readonly #stopping = new AbortController();
   readonly #helper: ChildProcess;
   #status = "";
-  #isBroken = false;
   #isReady = false;
+  #isBroken = false;
+  #isReported = false;
 
   constructor(place: SystemdPlace, options: SystemdOptions) {
     this.#place = place;
@@ -59,16 +65,18 @@ export class Systemd {
     if (place.watchdogMs !== null) void this.#keepAlive(place.watchdogMs / 2);
   }
 
-  /** Leads, or stands by: `systemctl start` returns. */
+  /** The loop runs: `systemctl start` returns. */
   ready(): void {
     this.#isReady = true;
     this.#status = this.#options.status();
     this.#tell("READY=1", `STATUS=${this.#status}`);
   }
 
-  reloading(): void {
-    if (!this.#isReady) return;
-    this.#tell("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+  /** `systemctl reload` returns when `work` is done. */
+  async reload(work: () => Promise<void>): Promise<void> {
+    if (this.#isReady) this.#tell("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    await work();
+    if (this.#isReady) this.ready();
   }
 
   /** Says so, and no more: the process is about to end. */
@@ -83,6 +91,7 @@ export class Systemd {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       const text = status();
+      if (!this.#isReady) this.#tell(`EXTEND_TIMEOUT_USEC=${startMs * 1000}`);
       if (text !== this.#status) this.#tell(`STATUS=${text}`);
       this.#status = text;
       await clock.sleep(statusMs, signal);
@@ -104,17 +113,23 @@ export class Systemd {
   }
 
   #watchHelper(): void {
+    const { stdin, stderr } = this.#helper;
     this.#helper.unref();
-    this.#helper.stdin?.on("error", (error) => this.#fail(messageOf(error)));
-    this.#helper.on("error", (error) => this.#fail(messageOf(error)));
-    this.#helper.on("exit", () => this.#fail("the shell that speaks to it has ended"));
-    this.#helper.stderr?.setEncoding("utf8").on("data", (text: string) => this.#fail(text.trim()));
+    this.#helper.on("error", (error) => this.#break(messageOf(error)));
+    this.#helper.on("exit", () => this.#break("the shell that speaks to it has ended"));
+    stdin?.on("error", (error) => this.#break(messageOf(error)));
+    stderr?.setEncoding("utf8").on("data", (text: string) => this.#report(text.trim()));
   }
 
-  /** Told once: what cannot be said now will not be said later either, and the watchdog will act on it. */
-  #fail(reason: string): void {
-    if (this.#isBroken || this.#stopping.signal.aborted) return;
+  #break(reason: string): void {
     this.#isBroken = true;
+    this.#report(reason);
+  }
+
+  /** Once: it would be the same each time, and the next message is sent all the same. */
+  #report(reason: string): void {
+    if (this.#isReported || this.#stopping.signal.aborted) return;
+    this.#isReported = true;
     this.#options.emit({ type: "failure", where: `systemd is not told at ${this.#place.socket}`, reason });
   }
 }

@@ -55,7 +55,12 @@ describe("steering from outside", () => {
 
   it("throws what the beat throws, with its code and its hint", async () => {
     const { remote } = startStage();
-    const unknown = { name: "LovageError", code: "usage", message: "there is no entry tack", hint: "did you mean tick?" };
+    const unknown = {
+      name: "LovageError",
+      code: "usage",
+      message: "there is no entry tack",
+      hint: "did you mean tick?",
+    };
     await expect(remote.show("tack")).rejects.toMatchObject(unknown);
     const standby = startStage({ leader: "there:2" }).remote;
     await expect(standby.backfills()).rejects.toMatchObject({ code: "standby", hint: "ask there:2" });
@@ -118,7 +123,10 @@ describe("a command to beat", () => {
       ["beat_backfill_stop", who, "id should be text"],
     ];
     for (const [method, args, reason] of wrong) {
-      expect(await ask(method, args)).toMatchObject({ error: expect.stringContaining(reason) as unknown, code: "usage" });
+      expect(await ask(method, args)).toMatchObject({
+        error: expect.stringContaining(reason) as unknown,
+        code: "usage",
+      });
     }
     expect(steering.told).toEqual([]);
   });

@@ -85,7 +85,7 @@ describe.skipIf(!requireService("celery"))("a schedule exported from a Celery ap
       for (const name of names) {
         const [expected, found] = [celery[name] ?? [], ours.get(name) ?? []];
         const common = Math.min(expected.length, found.length);
-        expect(common, name).toBeGreaterThanOrEqual(100);
+        expect(common, name).toBeGreaterThanOrEqual(50);
         const isSolar = name === "lights on" || name === "rooster";
         for (let index = 0; index < common; index += 1) {
           const apart = Math.abs((expected[index] ?? 0) - (found[index] ?? 0));
@@ -106,7 +106,7 @@ describe.skipIf(!requireService("celery"))("a schedule exported from a Celery ap
       /left out: wrong: Celery does not take it/,
       /left out: own kind: its schedule is a proj\.Own/,
       /left out: chained: celery\.chain cannot be sent by beat/,
-      /left out: told to all: the queue news gets it by a broadcast/,
+      /left out: told to all: news is a broadcast \(fanout\)/,
       /note: fixed id: without its option task_id = 'x'/,
       /note: by topic: goes to the queue feeds alone, not by its topic exchange/,
       /^5 carried, 6 left out$/m,

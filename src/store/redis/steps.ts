@@ -7,8 +7,8 @@ import { forgotten, unchanged } from "./script.ts";
 const valuesPerStep = 4000;
 
 interface Item {
-  state: string;
-  readonly runs: string[];
+  state: EntryState | typeof forgotten | typeof unchanged;
+  readonly runs: Run[];
 }
 
 /** What one run of the script takes after its settings; small changes are one step. Without changes: one that is empty. */
@@ -17,7 +17,8 @@ export function* steps(changes: Changes, history: number): Generator<readonly st
   let step: string[] = [];
   for (const [name, { state, runs }] of items) {
     const kept = runs.slice(-history);
-    step.push(name, state, String(kept.length), ...kept);
+    // Written only now: a hundred thousand at once would hold the loop.
+    step.push(name, typeof state === "string" ? state : writeState(state), String(kept.length), ...kept.map(writeRun));
     if (step.length < valuesPerStep) continue;
     yield step;
     step = [];
@@ -75,7 +76,7 @@ function byEntry({ forget = [], states = [], runs = [] }: Changes): Map<string, 
     return item;
   };
   for (const name of forget) itemOf(name).state = forgotten;
-  for (const state of states) itemOf(state.name).state = writeState(state);
-  for (const run of runs) itemOf(run.entry).runs.push(writeRun(run));
+  for (const state of states) itemOf(state.name).state = state;
+  for (const run of runs) itemOf(run.entry).runs.push(run);
   return items;
 }

@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { requireService } from "../helper/debian.ts";
+import { packageRoot } from "../helper/beat-process.ts";
+import { startRedis } from "../helper/redis.ts";
+import { startProgram } from "../helper/service.ts";
+import { temporaryFolder } from "../helper/temporary-folder.ts";
+import { waitUntil } from "../helper/wait.ts";
+import type { Day, Hour } from "./day.ts";
+
+const megabyte = 1 << 20;
+/** A heap breathes, a leak does not: by so much may hour 24 be above hour 2. */
+const heapSlack = 3 * megabyte;
+const redisSlack = 0.1 * megabyte;
+
+async function liveADay(url: string, folder: string): Promise<Day> {
+  const args = ["--expose-gc", "--import", "tsx", "test/soak/day.ts", url, folder];
+  const day = await startProgram(process.execPath, args, { cwd: packageRoot });
+  try {
+    await waitUntil(() => day.exitCode() !== undefined, {
+      what: "the day to end",
+      timeoutMs: 280_000,
+      everyMs: 250,
+      detail: day.output,
+    });
+  } finally {
+    await day.stop("SIGKILL");
+  }
+  expect(day.exitCode(), day.output()).toBe(0);
+  return JSON.parse(day.output()) as Day;
+}
+
+function lineOf({ hour, heapBytes, redisBytes, keys, recordBytes, sent }: Hour): string {
+  const [heap, redis, record] = [heapBytes, redisBytes, recordBytes].map((bytes) => (bytes / megabyte).toFixed(2));
+  const count = Object.keys(keys).length;
+  return `hour ${hour}: heap ${heap} MiB, Redis ${redis} MiB in ${count} keys, record ${record} MiB, ${sent} sent`;
+}
+
+describe.skipIf(!requireService("redis"))("24 hours of a leader and a standby", () => {
+  it("send every occurrence once, and leave memory and Redis as they were after two hours", async () => {
+    await using redis = await startRedis();
+    await using folder = temporaryFolder();
+    const day = await liveADay(redis.url, folder.path);
+    const [second, last] = [day.hours[1], day.hours.at(-1)] as [Hour, Hour];
+    const shown = day.hours.filter(({ hour }) => [2, 12, 24].includes(hour)).map(lineOf);
+    console.log(`${day.entries} entries, ${Math.round(day.tookMs / 1000)} s\n${shown.join("\n")}`);
+    expect(day.faults).toEqual([]);
+    expect(last.hour).toBe(24);
+    expect(last.heapBytes).toBeLessThan(second.heapBytes + heapSlack);
+    expect(last.redisBytes).toBeLessThan(second.redisBytes + redisSlack);
+    expect(last.keys).toEqual(second.keys);
+  }, 300_000);
+});

@@ -8,6 +8,7 @@ import type { Clock, Instant } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Envelope } from "../protocol/envelope.ts";
+import { software } from "../remote/heartbeat.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Service } from "../service.ts";
 import type { Store } from "../store/store.ts";
@@ -36,8 +37,6 @@ export interface BeatOptions {
   readonly leaseMs?: number;
   /** Knows what became of runs, for entries with an overlap policy; without it they all go. */
   readonly overlap?: OverlapGate | undefined;
-  /** Of the program, for those who ask. */
-  readonly version?: string;
 }
 
 export interface Condition {
@@ -146,13 +145,20 @@ export class Beat implements Service {
   }
 
   #status(): BeatStatus {
-    const { scope, label, store, broker, clock, version = "" } = this.#options;
+    const { scope, label, store, broker, clock } = this.#options;
     const { plan, publisher } = this.#works;
     const now = clock.now();
     const { leads, ...condition } = this.condition(now);
     const overdueMs = leads ? Math.max(0, now - plan.dueSince) : 0;
     const paused = [...plan.slots.values()].filter(({ state }) => state.paused !== null).length;
-    const who = { scope, label, version, startedAt: this.#startedAt, record: store.location, broker: broker.url };
+    const who = {
+      scope,
+      label,
+      version: software.sw_ver,
+      startedAt: this.#startedAt,
+      record: store.location,
+      broker: broker.url,
+    };
     const leader = leads ? label : (this.#leader?.holder ?? null);
     const lateMs = Math.max(overdueMs, publisher.lateMs(now));
     return { ...who, leads, leader, term: this.#lease?.term ?? null, ...condition, paused, lateMs };

@@ -26,6 +26,8 @@ export class Ledger {
   #unmarked = new Set<string>();
   #notes = new Map<string, string | null>();
   #flushing: Promise<void> | null = null;
+  /** The broker has said that another beat leads. */
+  #isStale = false;
 
   constructor(options: LedgerOptions) {
     this.#options = options;
@@ -40,6 +42,7 @@ export class Ledger {
   /** From now on the broker is told, under this lease; null: another beat leads. */
   set lease(lease: Lease | null) {
     this.#lease = lease;
+    this.#isStale = false;
     if (lease !== null) this.#recorder.term = lease.term;
   }
 
@@ -62,10 +65,15 @@ export class Ledger {
     void this.flush();
   }
 
-  /** Resolves when the broker has taken them, or when it has to be tried again later. */
+  /**
+   * Resolves when the broker has taken them, or when it has to be tried again later: `waitingNotes` tells.
+   *
+   * @throws StaleTermError when another beat leads; the notes then wait here
+   */
   async note(notes: ReadonlyMap<string, string | null>): Promise<void> {
     for (const [name, text] of notes) this.#notes.set(name, text);
     await this.flush();
+    if (this.#isStale) throw new StaleTermError(this.#lease?.scope ?? "", this.#lease?.term ?? 0);
   }
 
   /** Forgets a note that waits, because the broker has a newer one. */
@@ -95,7 +103,8 @@ export class Ledger {
       while (await this.#flushMarks()) await this.#flushNotes();
       await this.#flushNotes();
     } catch (error) {
-      if (error instanceof StaleTermError) return;
+      this.#isStale = error instanceof StaleTermError;
+      if (this.#isStale) return;
       this.#options.emit({ type: "failure", where: "marks and notes on the broker", reason: messageOf(error) });
     }
   }

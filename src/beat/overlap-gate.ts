@@ -7,7 +7,7 @@ import { instant, span } from "../log-words.ts";
 import type { Entry } from "../schedule/entry.ts";
 import { type Occurrence, occurrenceId } from "./occurrence.ts";
 import type { Admission, Candidate, OverlapGate } from "./overlap.ts";
-import { type KnownRun, KnownRuns } from "./overlap-runs.ts";
+import type { KnownRun, KnownRuns } from "./overlap-runs.ts";
 import type { RunSource } from "./overlap-source.ts";
 
 export interface RunGateOptions {
@@ -77,9 +77,7 @@ export class RunGate implements OverlapGate {
     const failure = this.#failures.get(source);
     if (failure !== undefined && clock.monotonic() - failure.at < pauseMs) return;
     const open = asked.filter((one): one is Open => one.run !== null && !isDone(one.occurrence.entry, one.run));
-    const known = open.filter(
-      ({ occurrence }) => !(source.needsResults && callOf(occurrence.entry).ignoresResult),
-    );
+    const known = open.filter(({ occurrence }) => !(source.needsResults && callOf(occurrence.entry).ignoresResult));
     const queues = new Map(known.map(({ run, occurrence }) => [run, callOf(occurrence.entry).queue]));
     try {
       await this.#within(async () => {
@@ -143,4 +141,3 @@ interface Open extends Asked {
 function isDone({ overlap }: Entry, { progress }: KnownRun): boolean {
   return progress === "ended" || (progress === "begun" && overlap === "skip_queued");
 }
-

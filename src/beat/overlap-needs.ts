@@ -40,23 +40,34 @@ function readFacts(app: Pick<App, "createEnvelope">, { task, args, kwargs, optio
   return { queue: destination.queue ?? null, ignoresResult: headers["ignore_result"] === true };
 }
 
-/** What is missing for the overlap policies of the entries, which must be known to give messages. */
+/** What is missing for the overlap policies of the entries. Of what gives no message at all, the rehearsal tells. */
 export function overlapProblems(entries: readonly Entry[], app: App): readonly Problem[] {
   const guarded = entries.filter(({ overlap }) => overlap !== "allow");
   if (guarded.length === 0) return [];
   const tellers = tellersOf(app.conf);
-  const callOf = createCallFacts(app);
+  const ignoresResult = resultCheck(app);
   return guarded.flatMap((entry) => {
-    const missing = missingFor(entry, tellers, callOf(entry));
+    const missing = missingFor(entry, tellers, ignoresResult(entry));
     if (missing === null) return [];
     const message = `${entry.source}: entry ${entry.name}: overlap: ${entry.overlap} ${missing.message}`;
     return [{ message, hint: missing.hint }];
   });
 }
 
+function resultCheck(app: App): (entry: Entry) => boolean {
+  const callOf = createCallFacts(app);
+  return (entry) => {
+    try {
+      return callOf(entry).ignoresResult;
+    } catch {
+      return false;
+    }
+  };
+}
+
 const eventsHint = "run the workers with -E and set worker_send_task_events: true";
 
-function missingFor({ overlap }: Entry, tellers: Tellers, { ignoresResult }: CallFacts): LovageError | null {
+function missingFor({ overlap }: Entry, tellers: Tellers, ignoresResult: boolean): LovageError | null {
   if (tellers.events) return null;
   if (!tellers.results) {
     const hint = `set result_backend, or ${eventsHint}`;

@@ -32,7 +32,8 @@ export function createOverlapGate({ app, broker, ...options }: OverlapGateOption
   const runs = new KnownRuns();
   const tellers = tellersOf(app.conf);
   const control = new Control({ broker: async () => broker, conf: app.conf }, options.clock);
-  const inspect: EventSourceOptions["inspect"] = (destination) => control.inspect({ destination, timeout: questionSeconds });
+  const inspect: EventSourceOptions["inspect"] = (destination) =>
+    control.inspect({ destination, timeout: questionSeconds });
   const sources: readonly RunSource[] = [
     ...(tellers.results ? [createResultSource(app)] : []),
     ...(tellers.events ? [new EventSource({ broker, exchange, inspect, runs, clock: options.clock })] : []),

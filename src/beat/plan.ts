@@ -22,6 +22,8 @@ export interface Slot {
   sendAt: Instant;
   /** Runs taken from the plan, settled or still under way. */
   taken: number;
+  /** What was due up to here fell into a pause, and counts as missed. */
+  resumedAt: Instant;
   /** Why its schedule was set aside; null while it is sound. */
   fault: string | null;
 }
@@ -135,6 +137,7 @@ export class Plan {
       const slot = this.#slots.get(name);
       if (slot === undefined) continue;
       slot.state = { ...slot.state, paused };
+      if (paused === null) slot.resumedAt = now;
       this.#replan(slot, slot.state.settledAt);
     }
     if (pauses.size > 0) this.#rebuild(now);
@@ -194,7 +197,8 @@ export class Plan {
     }
     const kept = isCurrent(entry, state) ? state : freshState(entry, state, countFrom);
     const { schedule } = entry;
-    const placed: Slot = { entry, schedule, state: kept, dueAt: null, sendAt: 0, taken: kept.runs, fault: null };
+    const nothingDue = { dueAt: null, sendAt: 0, resumedAt: Number.NEGATIVE_INFINITY, fault: null };
+    const placed: Slot = { entry, schedule, state: kept, taken: kept.runs, ...nothingDue };
     this.#slots.set(entry.name, placed);
     this.#replan(placed, kept.settledAt);
   }

@@ -4,6 +4,7 @@ import type { Instant } from "../clock.ts";
 import { LovageError, messageOf, type Problem } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { CreateEnvelope } from "./envelope.ts";
+import { checkFollowUps } from "./follow-ups.ts";
 
 /** Entries between two turns of the event loop: a reload of a large file must not hold up what is due meanwhile. */
 const sliceSize = 500;
@@ -18,6 +19,7 @@ export async function rehearse(
     if (index % sliceSize === sliceSize - 1) await new Promise((resolve) => setImmediate(resolve));
     try {
       checkSchedule(entry, now);
+      checkFollowUps(entry.options);
       create({ entry, dueAt: now, settlesAt: now, nextDueAt: now, occasion: "scheduled" }, now);
     } catch (error) {
       const hint = error instanceof LovageError ? error.hint : undefined;

@@ -24,15 +24,16 @@ export function pageOf(plan: Plan, { match, offset, limit }: ListQuery): EntryPa
 }
 
 export function upcomingOf(plan: Plan, scope: string, limit: number): readonly Upcoming[] {
-  const heap = new Heap<{ readonly slot: Slot }>();
-  for (const slot of plan.slots.values()) if (isDue(slot)) heap.push(slot.dueAt, { slot });
+  const heap = new Heap<{ readonly slot: Slot; left: number }>();
+  for (const slot of plan.slots.values()) if (isDue(slot)) heap.push(slot.dueAt, { slot, left: runsLeft(slot) });
   const found: Upcoming[] = [];
   while (found.length < limit && heap.size > 0) {
     const dueAt = heap.firstKey;
     const walker = heap.pop();
     if (walker === undefined) break;
     found.push(upcoming(walker.slot, scope, dueAt));
-    const next = walker.slot.schedule.next(dueAt);
+    walker.left -= 1;
+    const next = walker.left > 0 ? walker.slot.schedule.next(dueAt) : null;
     if (next !== null) heap.push(next, walker);
   }
   return found;
@@ -40,6 +41,10 @@ export function upcomingOf(plan: Plan, scope: string, limit: number): readonly U
 
 function upcoming({ entry: { name, task, args, kwargs } }: Slot, scope: string, dueAt: Instant): Upcoming {
   return { entry: name, task, args, kwargs, dueAt, taskId: occurrenceId(scope, name, dueAt) };
+}
+
+function runsLeft({ entry, taken }: Slot): number {
+  return entry.maxRuns === null ? Number.POSITIVE_INFINITY : entry.maxRuns - taken;
 }
 
 function isDue(slot: Slot): slot is DueSlot {

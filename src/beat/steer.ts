@@ -1,6 +1,7 @@
 // A running beat, asked and told: who leads answers for the schedule, and what it is told holds at once, is written down, and
 // is made known to whoever leads next.
 import { randomUUID } from "node:crypto";
+import { StaleTermError } from "../broker/broker.ts";
 import type { Lease } from "../broker/lease.ts";
 import type { Clock, Instant } from "../clock.ts";
 import { didYouMean, LovageError } from "../error.ts";
@@ -55,6 +56,7 @@ type Outcome = { readonly answer: Answer } | { readonly refusal: Refusal };
 
 /** How long a run by hand waits for the broker before it says that it will go out later. */
 const sendWithinMs = 3000;
+const noteWithinMs = 1000;
 /** Occurrences of a pause are counted up to here, for people. */
 const countLimit = 10_000;
 
@@ -107,10 +109,11 @@ export class Steer implements BeatSteering {
     const { plan, clock, emit } = this.#options;
     const slots = entries.map((name) => this.#slot(name));
     const now = clock.now();
+    const before = slots.map(({ state }) => state);
     const pauses = entries.map((name): [string, Pause] => [name, { at: this.#saidAt(name, now), by, reason }]);
     plan.setPaused(new Map(pauses), now);
+    await this.#writePauses(slots, before, now);
     for (const entry of entries) emit({ type: "entry-paused", entry, by, reason });
-    await this.#writePauses(slots, now);
     return slots.map(reportOf);
   }
 
@@ -119,16 +122,18 @@ export class Steer implements BeatSteering {
     const slots = entries.map((name) => this.#slot(name));
     const now = clock.now();
     const paused = slots.filter(({ state }) => state.paused !== null);
+    const before = paused.map(({ state }) => state);
     const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, now)]));
-    const settled = paused.flatMap((slot) => {
-      const dropped = given.get(slot) ?? null;
-      return dropped === null ? [] : [settlePaused(slot, dropped, now)];
-    });
+    const settled = [...given].flatMap(([slot, dropped]) =>
+      dropped === null ? [] : [settlePaused(slot, dropped, now)],
+    );
     for (const { entry } of paused) this.#saidAt(entry.name, now);
     plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now);
+    await this.#writePauses(paused, before, now);
     for (const { entry } of paused) emit({ type: "entry-resumed", entry: entry.name, by, catchUp });
-    await ledger.settle(settled);
-    await this.#writePauses(paused, now);
+    await ledger.settle(
+      settled.map((one) => ({ ...one, states: one.states.flatMap(({ name }) => stateOf(plan, name)) })),
+    );
     wake();
     return slots.map((slot) => {
       const count = given.get(slot)?.count ?? 0;
@@ -218,15 +223,30 @@ export class Steer implements BeatSteering {
     return at;
   }
 
-  async #writePauses(slots: readonly Slot[], now: Instant): Promise<void> {
-    const { ledger } = this.#options;
+  /** Under a term that is over it was never said: the one who leads decides. */
+  async #writePauses(slots: readonly Slot[], before: readonly EntryState[], now: Instant): Promise<void> {
+    const { ledger, plan, clock } = this.#options;
     const states = slots.map(({ state }) => state);
     const noteOf = ({ name, paused }: EntryState): readonly [string, string] => {
       const at = this.#notedAt.get(name) ?? now;
       return [pauseName(name), writePause({ at, paused })];
     };
     const notes = states.map(noteOf);
-    await Promise.all([ledger.note(new Map(notes)), ledger.record({ states })]);
+    const recorded = ledger.record({ states });
+    const limit = new AbortController();
+    const noted = ledger.note(new Map(notes)).finally(() => limit.abort());
+    try {
+      // A broker that does not answer is told later; the pause holds here and in the record.
+      await Promise.race([noted, clock.sleep(noteWithinMs, limit.signal)]);
+    } catch (error) {
+      if (!(error instanceof StaleTermError)) throw error;
+      for (const [name] of notes) ledger.dropNote(name);
+      restore(plan, before, now);
+      await ledger.record({ states: before });
+      throw this.#standby("another beat leads");
+    }
+    noted.catch(() => undefined);
+    await recorded;
   }
 
   #slot(name: string): Slot {
@@ -242,9 +262,27 @@ export class Steer implements BeatSteering {
   #assertLeads(): void {
     if (this.#options.lease() !== null) return;
     const { leader } = this.#options.status();
-    const who = leader === null ? "nobody is known to lead yet" : `${leader} leads`;
-    throw new LovageError("standby", `this beat (${this.label}) stands by: ${who}`, { hint: "ask the one that leads" });
+    throw this.#standby(leader === null ? "nobody is known to lead yet" : `${leader} leads`);
   }
+
+  #standby(why: string): LovageError {
+    return new LovageError("standby", `this beat (${this.label}) stands by: ${why}`, {
+      hint: "ask the one that leads",
+    });
+  }
+}
+
+function stateOf(plan: Plan, name: string): readonly EntryState[] {
+  const state = plan.slots.get(name)?.state;
+  return state === undefined ? [] : [state];
+}
+
+function restore(plan: Plan, states: readonly EntryState[], now: Instant): void {
+  for (const state of states) {
+    const slot = plan.slots.get(state.name);
+    if (slot !== undefined) slot.state = state;
+  }
+  plan.setPaused(new Map(states.map(({ name, paused }) => [name, paused])), now);
 }
 
 /** What the schedule held since the pause began. */

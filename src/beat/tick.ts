@@ -34,7 +34,7 @@ export function tick(plan: Plan, now: Instant, limit: number): Tick {
     const slot = plan.popDue(now);
     if (slot === undefined) break;
     guarded(taking, slot, () => {
-      if (slot.sendAt >= now - lateMs && slot.sendAt > plan.aliveSince) {
+      if (slot.sendAt >= now - lateMs && slot.sendAt > Math.max(plan.aliveSince, slot.resumedAt)) {
         take(taking, slot, "scheduled");
         plan.put(slot);
       } else makeUp(taking, slot);

@@ -46,7 +46,11 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
     },
     settle: async (answers, refusals) => {
       for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
-      const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refusals, clock.now())];
+      // What a pause took out of line is part of that pause, and dealt with when it ends.
+      const paused = refusals.filter(({ cause, occurrence }) => cause === "paused" && occurrence.byHand === undefined);
+      for (const { occurrence } of paused) plan.giveBack(occurrence.entry.name);
+      const refused = refusals.filter(({ cause }) => cause !== "paused");
+      const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refused, clock.now())];
       backfills.answered(answers, refusals);
       steer.answered(answers, refusals);
       await ledger.settle(settled);

@@ -4,7 +4,7 @@ import { type Command, Option } from "commander";
 import { existsSync } from "node:fs";
 import type { App } from "../app/app.ts";
 import { Control } from "../app/control.ts";
-import { type OpenedDoor, openDoor } from "../beat/door-bell.ts";
+import { openDoor } from "../beat/door-bell.ts";
 import { everyBeat } from "../beat/node.ts";
 import { type Ask, createRemoteSteering, readBeatAnswer } from "../beat/remote-steering.ts";
 import type { BeatStatus, RemoteSteering } from "../beat/steering.ts";
@@ -70,25 +70,25 @@ export function addAskOptions(command: Command): Command {
  * that this user may not speak to, `broker` when the broker is out of reach
  */
 export async function askBeat(options: AskOptions, wanted: Wanted = "leader"): Promise<AskedBeat | null> {
+  const search = await prepare(options, wanted);
+  const atDoor = options.remote === true ? null : await askDoor(search);
+  if (atDoor !== null && isWanted(atDoor.status, wanted)) return atDoor;
+  await atDoor?.close();
+  const found = await askBroker({ ...search, scope: atDoor?.status.scope ?? search.scope });
+  if (found === null && atDoor !== null) throw nobodyLeads([atDoor.status]);
+  return found;
+}
+
+async function prepare(options: AskOptions, wanted: Wanted): Promise<Search> {
   const opened = await openApp(options);
   const { app } = opened;
   const scope = options.scope ?? (options.app === undefined ? null : app.name);
-  const record = recordPath(options, app.conf);
-  const { remote = false, timeout = standardTimeout } = options;
-  const search = { app, url: publishUrl(opened), scope, record, timeout, wanted };
-  const atDoor = remote ? null : await askDoor(search);
-  if (atDoor !== null && (atDoor.status.leads || wanted === "anyone")) return atDoor;
-  await atDoor?.close();
-  try {
-    const found = await askBroker({ ...search, scope: atDoor?.status.scope ?? scope });
-    if (found !== null) return found;
-  } catch (error) {
-    await app.close();
-    throw error;
-  }
-  await app.close();
-  if (atDoor !== null) throw nobodyLeads([atDoor.status]);
-  return null;
+  const { timeout = standardTimeout } = options;
+  return { app, url: publishUrl(opened), scope, record: recordPath(options, app.conf), timeout, wanted };
+}
+
+function isWanted({ leads }: BeatStatus, wanted: Wanted): boolean {
+  return leads || wanted === "anyone";
 }
 
 async function askDoor({ record, scope, timeout }: Search): Promise<AskedBeat | null> {
@@ -106,19 +106,30 @@ async function askDoor({ record, scope, timeout }: Search): Promise<AskedBeat | 
 
 async function askBroker(search: Search): Promise<AskedBeat | null> {
   if (isNobodyThere(search.url)) return null;
-  const { app, wanted } = search;
+  const { app, timeout } = search;
   const control = new Control(app);
-  const found = await findBeats(control, search);
-  const scopes = [...new Set(found.map(({ status }) => status.scope))];
+  const close = (): Promise<void> => app.close();
+  try {
+    const found = choose(await findBeats(control, search), search.wanted);
+    if (found !== null) return askedBeat(found.status, "broker", { ask: askByName(control, found, timeout), close });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  await close();
+  return null;
+}
+
+function choose(found: readonly Found[], wanted: Wanted): Found | null {
+  const statuses = found.map(({ status }) => status);
+  const scopes = [...new Set(statuses.map(({ scope }) => scope))];
   if (scopes.length > 1) {
     const hint = "choose with --scope, or with -A";
     throw new LovageError("usage", `there are beats of several schedules: ${scopes.sort().join(", ")}`, { hint });
   }
-  const [first] = [...found].sort((left, right) => rank(right.status) - rank(left.status));
-  if (first === undefined) return null;
-  if (!first.status.leads && wanted === "leader") throw nobodyLeads(found.map(({ status }) => status));
-  const ask = askByName(control, first, search.timeout);
-  return askedBeat(first.status, "broker", { ask, close: () => app.close() });
+  const [first = null] = [...found].sort((left, right) => rank(right.status) - rank(left.status));
+  if (first !== null && !isWanted(first.status, wanted)) throw nobodyLeads(statuses);
+  return first;
 }
 
 /** The leader of the newest term goes first: one that has just lost its lease may not know yet. */

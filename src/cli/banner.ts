@@ -15,9 +15,21 @@ export interface BannerInput {
   readonly now: Instant;
 }
 
+export const bannerTitle = `lovage beat v${version()} is starting`;
+
 export function banner(input: BannerInput): string {
+  const lines = table(rowsOf(input).map(([name, text]) => [`  . ${name}`, "->", text]));
+  return `${bannerTitle}, ${utcTime(input.now)}, Node ${process.version}, pid ${process.pid}\n${lines}`;
+}
+
+/** The same for a log that machines read. */
+export function bannerFields(input: BannerInput): Readonly<Record<string, string>> {
+  return { event: "beat-starting", version: version(), node: process.version, ...Object.fromEntries(rowsOf(input)) };
+}
+
+function rowsOf(input: BannerInput): readonly (readonly [name: string, text: string])[] {
   const { project, now } = input;
-  const rows = [
+  return [
     ["app", appText(project)],
     ["broker", brokerText(project)],
     ["record", input.record],
@@ -28,8 +40,6 @@ export function banner(input: BannerInput): string {
     ["log", input.log],
     ["maxinterval", `${input.maxIntervalMs / 1000} s`],
   ];
-  const lines = table(rows.map(([name = "", text = ""]) => [`  . ${name}`, "->", text]));
-  return `lovage beat v${version()} is starting, ${utcTime(now)}, Node ${process.version}, pid ${process.pid}\n${lines}`;
 }
 
 function brokerText(project: Project): string {

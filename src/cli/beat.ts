@@ -27,6 +27,8 @@ export function beatCommand(): Command {
     .option("--max-interval <seconds>", "the longest sleep between two looks at the clock", positiveSeconds)
     .option("--pidfile <file>", "write the process id here; for others to read, it locks nothing")
     .option("--watch-poll", "look for changed schedule files by polling, for network file systems")
+    .option("--hostname <name>", "the name that Celery's tools see: beat@%h; it begins with beat")
+    .option("--without-remote", "neither heard nor seen through the broker")
     .addOption(new Option("--embedded").hideHelp())
     .version(`lovage ${version()}`, "--version", "print the version");
   command.action(async () => runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>())));

@@ -27,7 +27,7 @@ export async function historyCommand(entry: string, options: HistoryOptions): Pr
 /** The history of an entry outlives it for a while. */
 async function read(name: string, options: HistoryOptions): Promise<History> {
   const { count } = options;
-  return fromBeatOrHere(options, {
+  return fromBeatOrHere<History>(options, {
     beat: async ({ steering }) => {
       const runs = await steering.history(name, count);
       const entry = await steering.show(name).catch((error: unknown) => {

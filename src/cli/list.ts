@@ -45,7 +45,7 @@ export async function listAll(steering: RemoteSteering, match?: string): Promise
 }
 
 async function gather(options: ListOptions): Promise<Listing> {
-  return fromBeatOrHere(options, {
+  return fromBeatOrHere<Listing>(options, {
     beat: async (beat) => {
       const reports = await listAll(beat.steering, options.match);
       return { reports, from: "beat", note: `as ${nameOf(beat)} has it` };

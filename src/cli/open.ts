@@ -7,6 +7,7 @@ import type { AppSettingsInput } from "../app/conf.ts";
 import { type FoundApp, findApp } from "../app/find.ts";
 import { loadModules } from "../app/include.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
+import { overlapProblems } from "../beat/overlap-needs.ts";
 import { rehearse } from "../beat/rehearse.ts";
 import { systemClock } from "../clock.ts";
 import { importProblems } from "../config/import-problem.ts";
@@ -110,7 +111,8 @@ export async function openProject(
       code.filter((entry) => !isAutomatic(entry) || !named.has(entry.name)),
       files,
     );
-    const wrong = await rehearse(merged, createBeatEnvelope(app, scope), systemClock.now());
+    const unsendable = await rehearse(merged, createBeatEnvelope(app, scope), systemClock.now());
+    const wrong = [...unsendable, ...overlapProblems(merged, app)];
     if (wrong.length > 0) throw new ConfigError(wrong);
     return merged;
   };

@@ -35,6 +35,9 @@ export interface BeatCommandOptions extends ScheduleOptions, LogOptions, WatchOp
   readonly maxInterval?: number;
   readonly pidfile?: string;
   readonly watchPoll?: boolean;
+  /** The node name, as written. */
+  readonly hostname?: string;
+  readonly withoutRemote?: boolean;
   /** A worker runs this beat (`-B`), and ends it. */
   readonly embedded?: boolean;
 }

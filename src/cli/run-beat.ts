@@ -5,22 +5,31 @@ import { hostname } from "node:os";
 import { signals } from "../app/worker-signals.ts";
 import { Beat } from "../beat/beat.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
+import { beatNodeName } from "../beat/node.ts";
+import type { OverlapGate } from "../beat/overlap.ts";
+import { createOverlapGate } from "../beat/overlap-open.ts";
 import { Reloader } from "../beat/reload.ts";
 import type { Broker } from "../broker/broker.ts";
 import { openBroker } from "../broker/open.ts";
 import { systemClock } from "../clock.ts";
 import { LovageError, messageOf } from "../error.ts";
 import { EventStream } from "../event.ts";
-import { createLogger, logEvents } from "../log.ts";
+import { createLogger, type Logger, logEvents } from "../log.ts";
+import { takeSystemdPlace } from "../monitor/systemd.ts";
+import type { Service } from "../service.ts";
+import type { Entry } from "../schedule/entry.ts";
 import type { Store } from "../store/store.ts";
 import { keepAlive } from "./alive.ts";
 import { awaitRecord } from "./await-record.ts";
-import { banner } from "./banner.ts";
+import { banner, bannerFields, bannerTitle } from "./banner.ts";
 import { catchStrayErrors, explain, leave, strayText } from "./fail.ts";
 import { enterWorkdir, openProject, type Project, publishUrl } from "./open.ts";
 import { type BeatCommandOptions, loggerOptions } from "./options.ts";
+import { createReachable } from "./reachable.ts";
 import { openRecord } from "./record.ts";
 import { aborted } from "./stop-signals.ts";
+import { version } from "./version.ts";
+import { type BeatWatch, watchBeat } from "./watch-beat.ts";
 import { connectWorker, type WorkerLink } from "./worker-link.ts";
 
 interface Surroundings {
@@ -29,12 +38,20 @@ interface Surroundings {
   readonly stopping: AbortSignal;
   /** Null: nobody's child. */
   readonly link: WorkerLink | null;
+  readonly logger: Logger;
 }
 
 interface Assembly {
   readonly beat: Beat;
   readonly broker: Broker;
   readonly store: Store;
+  readonly overlap: OverlapGate;
+}
+
+interface Running extends Assembly {
+  readonly reachable: Service;
+  readonly reloader: Reloader;
+  readonly watch: BeatWatch;
 }
 
 const defaultMaxIntervalMs = 5000;
@@ -54,27 +71,51 @@ export async function runBeat(options: BeatCommandOptions): Promise<number> {
 }
 
 async function run({ workdir, ...options }: BeatCommandOptions, link: WorkerLink | null): Promise<number> {
+  const place = takeSystemdPlace(process.env, process.pid);
   enterWorkdir(workdir);
+  const node = options.withoutRemote === true ? null : beatNodeName(options.hostname);
   const events = new EventStream();
-  logEvents(events, createLogger(loggerOptions(options, "beat")));
+  const logger = createLogger(loggerOptions(options, "beat"));
+  logEvents(events, logger);
   const reloader = new Reloader({ emit: events.emit, poll: options.watchPoll === true });
   const project = await openProject(options, (paths) => reloader.watch(paths));
-  const surroundings = { events, link, stopping: stopSignal(() => void reloader.reload(), link) };
+  const watch = await watchBeat({ options, events, maxIntervalMs: maxInterval(options, project), place });
+  const stopping = stopSignal(() => void watch.reload(() => reloader.reload()), link);
+  const surroundings = { events, link, stopping, logger };
   const store = await open(project, options, surroundings);
   if (store === null) return 0;
-  const { beat, broker } = await assemble(project, store, { options, ...surroundings });
+  const { beat, broker, overlap } = await assemble(project, store, { options, ...surroundings });
+  watch.begin(beat.steering, project.entries);
   const removePidfile = writePidfile(options.pidfile);
   catchStrayErrors((error) => events.emit({ type: "failure", where: "uncaught", reason: strayText(error) }));
   await announce(project, link);
   await beat.start();
+  const { steering } = beat;
+  const reachable = createReachable({
+    steering,
+    record: store.location,
+    broker,
+    events,
+    settings: project.app.conf,
+    node,
+  });
+  await reachable.start();
   const endAlive = keepAlive(store.location, beat, events);
-  reloader.connect({ reread: project.reread, apply: (entries) => beat.reload(entries) });
+  reloader.connect({ reread: project.reread, apply: applyTo(beat, watch) });
+  watch.ready();
   await link?.tell({ type: "beat-ready" });
-  events.emit({ type: "beat-stopping", reason: await aborted(surroundings.stopping) });
-  await stop({ beat, reloader, broker, store });
+  events.emit({ type: "beat-stopping", reason: await aborted(stopping) });
+  await stop({ watch, beat, reachable, reloader, broker, store, overlap });
   endAlive();
   removePidfile();
   return 0;
+}
+
+function applyTo(beat: Beat, watch: BeatWatch): (entries: readonly Entry[]) => Promise<void> {
+  return async (entries) => {
+    await beat.reload(entries);
+    watch.reloaded(entries);
+  };
 }
 
 async function announce({ app }: Project, link: WorkerLink | null): Promise<void> {
@@ -98,28 +139,45 @@ async function open(project: Project, options: BeatCommandOptions, around: Surro
 async function assemble(
   project: Project,
   store: Store,
-  { options, events }: Surroundings & { readonly options: BeatCommandOptions },
+  { options, events, logger }: Surroundings & { readonly options: BeatCommandOptions },
 ): Promise<Assembly> {
   const { app, scope, entries } = project;
   const tools = { emit: events.emit, clock: systemClock };
   const maxIntervalMs = maxInterval(options, project);
   if (options.quiet !== true) {
     const log = `${options.logfile ?? "stderr"} at ${options.loglevel.toUpperCase()}`;
-    process.stdout.write(banner({ project, record: store.location, log, maxIntervalMs, now: systemClock.now() }));
+    const input = { project, record: store.location, log, maxIntervalMs, now: systemClock.now() };
+    if (options.logFormat === "json") logger.info(bannerFields(input), bannerTitle);
+    else process.stdout.write(banner(input));
   }
   const broker = await openBroker(publishUrl(project), { ...tools, transportOptions: transportOptionsOf(app.conf) });
   const createEnvelope = createBeatEnvelope(app, scope);
+  const overlap = createOverlapGate({ app, scope, broker, events, clock: systemClock });
   const label = `${hostname()}:${process.pid}`;
-  const beat = new Beat({ ...tools, scope, entries, broker, store, createEnvelope, label, maxIntervalMs });
-  return { beat, broker, store };
+  const beat = new Beat({
+    ...tools,
+    scope,
+    entries,
+    broker,
+    store,
+    createEnvelope,
+    label,
+    maxIntervalMs,
+    overlap,
+    version: version(),
+  });
+  return { beat, broker, store, overlap };
 }
 
 /** In order: nothing new comes in, what is under way is settled, then the doors are closed. */
-async function stop({ beat, reloader, broker, store }: Assembly & { reloader: Reloader }): Promise<void> {
+async function stop({ watch, beat, reachable, reloader, broker, store, overlap }: Running): Promise<void> {
+  watch.stopping();
   const reloaderStopped = reloader.stop();
-  await beat.stop();
-  const closed = Promise.allSettled([reloaderStopped, broker.close(), store.close()]);
+  await Promise.all([reachable.stop(), beat.stop()]);
+  const closed = Promise.allSettled([reloaderStopped, overlap.close(), broker.close(), store.close()]);
   await Promise.race([closed, systemClock.sleep(closeMs)]);
+  // Last, for what was sent just now is to be told of, too.
+  await watch.stop();
 }
 
 /** `--max-interval`, else the app's own setting; Celery's default of 0 means the scheduler's own. */

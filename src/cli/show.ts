@@ -45,7 +45,7 @@ export async function showCommand(name: string, options: SteerOptions): Promise<
 }
 
 async function tell(name: string, options: SteerOptions): Promise<Told> {
-  return fromBeatOrHere(options, {
+  return fromBeatOrHere<Told>(options, {
     beat: async (beat) => {
       const report = await beat.steering.show(name);
       const runs = await beat.steering.history(name, runsRead);

@@ -69,7 +69,11 @@ export async function watchBeat(given: BeatWatchOptions): Promise<BeatWatch> {
 }
 
 /** What it needs is loaded only where somebody asks for it. */
-async function serveHttp({ options, events }: BeatWatchOptions, monitor: Monitor, book: EntryBook): Promise<() => Promise<void>> {
+async function serveHttp(
+  { options, events }: BeatWatchOptions,
+  monitor: Monitor,
+  book: EntryBook,
+): Promise<() => Promise<void>> {
   if (options.http === undefined) return () => Promise.resolve();
   const [{ createMetrics }, { beatRoutes, openWarning }, { HttpServer }] = await Promise.all([
     import("../monitor/metrics.ts"),

@@ -35,7 +35,9 @@ export function refuseWatchOptions(options: WatchOptions): void {
   const [first] = watchArguments(options);
   if (first === undefined) return;
   const hint = "add -B, or leave it out";
-  throw new LovageError("usage", `${first.replace(/=.*/, "")}: it is beat that does this, and no beat runs along`, { hint });
+  throw new LovageError("usage", `${first.replace(/=.*/, "")}: it is beat that does this, and no beat runs along`, {
+    hint,
+  });
 }
 
 function httpAddress(text: string): string {

@@ -98,7 +98,7 @@ function openPool({ app, node, options, poolName, concurrency }: WorkerPlan, emi
 }
 
 /** The ordinary beat with the worker's own options; they share the working directory, so paths mean the same. */
-function openBeat({ options, logFile }: WorkerPlan, emit: Emit): EmbeddedBeat {
+function openBeat({ app: { conf }, node, options, logFile }: WorkerPlan, emit: Emit): EmbeddedBeat {
   const { app, broker, config, include, schedule, schedules = [], scope, scheduler } = options;
   const given = {
     app,
@@ -111,10 +111,12 @@ function openBeat({ options, logFile }: WorkerPlan, emit: Emit): EmbeddedBeat {
     loglevel: options.loglevel,
     logfile: logFile,
     "log-format": options.logFormat,
+    hostname: `beat${node.slice(node.indexOf("@")).replaceAll("%", "%%")}`,
   };
   const args = Object.entries(given).flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${value}`]));
   const files = schedules.map((path) => `--schedules=${path}`);
   const flags = ["--embedded", "--quiet", ...(options.color ? [] : ["--no-color"])];
+  if (!conf.workerEnableRemoteControl) flags.push("--without-remote");
   return new EmbeddedBeat({
     module: siblingModule("beat"),
     args: [...args, ...files, ...flags, ...watchArguments(options)],

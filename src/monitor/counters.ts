@@ -84,7 +84,8 @@ function occurrenceCounters(registry: Registry, book: EntryBook): (event: Lovage
       const { occurrence, entry, dueAt, sentAt } = event;
       sent[occurrence].inc();
       if (occurrence === "scheduled" || occurrence === "missed") due.inc();
-      if (occurrence === "scheduled") lateness.observe(Math.max(0, sentAt - dueAt - book.jitterOf(entry, dueAt)) / 1000);
+      if (occurrence === "scheduled")
+        lateness.observe(Math.max(0, sentAt - dueAt - book.jitterOf(entry, dueAt)) / 1000);
     } else if (event.type === "occurrence-duplicate") {
       due.inc();
       duplicate.inc();
@@ -128,7 +129,9 @@ function unsentCounters(registry: Registry): Readonly<Record<MissedCause, Tally>
     }),
   };
   const causes = Object.keys(columns) as MissedCause[];
-  return bind(causes, (cause) => (cause === "missed" ? counters.missed : counters[columns[cause]].labels({ reason: cause })));
+  return bind(causes, (cause) =>
+    cause === "missed" ? counters.missed : counters[columns[cause]].labels({ reason: cause }),
+  );
 }
 
 function eventCounter(registry: Registry): (type: LovageEvent["type"]) => void {

@@ -89,7 +89,11 @@ function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions)
     labelNames,
     registers,
   });
-  const leftOut = gaugeOf(registry, "entries_left_out", "Entries beyond --http-entries, which have no series of their own.");
+  const leftOut = gaugeOf(
+    registry,
+    "entries_left_out",
+    "Entries beyond --http-entries, which have no series of their own.",
+  );
   return () => {
     next.reset();
     last.reset();

@@ -36,5 +36,7 @@ function readyPage(monitor: Monitor): Page {
 
 /** What to say of an address that others can reach; null where only this machine can. */
 export function openWarning({ isLoopback, host }: HttpAddress): string | null {
-  return isLoopback ? null : `${host} is open to the network, without a password: names of entries and tasks can be read`;
+  return isLoopback
+    ? null
+    : `${host} is open to the network, without a password: names of entries and tasks can be read`;
 }

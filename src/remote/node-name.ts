@@ -17,7 +17,7 @@ export function nodeName(
 ): string {
   const [, name = "", place = ""] = /^(?:([^@]*)@)?(.*)$/s.exec(written ?? "") ?? [];
   const [shortHost = host] = host.split(".");
-  const whole = `${name === "" ? defaultName : name}@${place === "" ? host : place}`;
+  const whole = `${name || defaultName}@${place || host}`;
   const expanded = expand(whole, { host, name: shortHost });
   if (/[\s\0]/.test(expanded)) {
     const hint = "write a name without blanks, such as w1@%h";

@@ -200,7 +200,7 @@ describe("SqliteBroker", () => {
       database.close();
       await expect(open(path)).rejects.toMatchObject({
         code: "broker",
-        message: `${path} was written by a newer Lovage (format 99, known is 2)`,
+        message: `${path} was written by a newer Lovage (format 99, known is 3)`,
         hint: "upgrade Lovage here, or name another file",
       });
     });

@@ -170,6 +170,68 @@ export function describeLeases(name: string, open: () => Promise<LeaseFixture>):
       expect(Object.fromEntries(await fixture.leases.marks("app"))).toEqual({ x: 1 });
     });
 
+    it("has no notes for a scope it does not know", async () => {
+      expect((await fixture.leases.notes("nobody")).size).toBe(0);
+    });
+
+    it("writes notes over those before, removes those that are null, and leaves the others", async () => {
+      const lease = await lead();
+      await fixture.leases.setNotes(lease, notesOf({ a: "1", b: "2", c: "3" }));
+      await fixture.leases.setNotes(lease, notesOf({ a: "one", b: null, unknown: null, d: "4" }));
+      expect(await fixture.leases.notes("app")).toEqual(notesOf({ a: "one", c: "3", d: "4" }));
+      await fixture.leases.setNotes(lease, notesOf({ a: null }));
+      await fixture.leases.setNotes(lease, new Map());
+      expect(await fixture.leases.notes("app")).toEqual(notesOf({ c: "3", d: "4" }));
+    });
+
+    it("keeps the notes of each scope apart, and apart from its marks", async () => {
+      const [first, second] = [await lead(one, longMs, "app"), await lead(two, longMs, "other")];
+      await fixture.leases.setNotes(first, notesOf({ x: "of app" }));
+      await fixture.leases.setNotes(second, notesOf({ x: "of other" }));
+      await fixture.leases.setMarks(first, [{ entry: "x", dueAt: 1 }]);
+      await fixture.leases.dropMarks(first, ["x"]);
+      expect(await fixture.leases.notes("app")).toEqual(notesOf({ x: "of app" }));
+      expect(await fixture.leases.notes("other")).toEqual(notesOf({ x: "of other" }));
+    });
+
+    it("refuses notes under a term that is over, and applies none of them", async () => {
+      const old = await lead(one);
+      const lease = await lead(one);
+      await fixture.leases.setNotes(lease, notesOf({ kept: "text" }));
+      const late = fixture.leases.setNotes(old, notesOf({ kept: null, late: "text" }));
+      await expect(late).rejects.toThrow(StaleTermError);
+      await fixture.leases.release(lease);
+      await expect(fixture.leases.setNotes(lease, notesOf({ late: "text" }))).rejects.toThrow(StaleTermError);
+      expect(await fixture.leases.notes("app")).toEqual(notesOf({ kept: "text" }));
+    });
+
+    it("keeps notes of any name and text, and they outlive the term", async () => {
+      const names = ["__proto__", "constructor", "", "0", "a:b", "pause ä ☀ 'x'", "x\n\0y"];
+      const notes = new Map([...names.map((name) => [name, `text of ${name}`] as const), ["empty", ""] as const]);
+      const lease = await lead(one);
+      await fixture.leases.setNotes(lease, notes);
+      await fixture.leases.release(lease);
+      await lead(two);
+      expect(new Map(await fixture.leases.notes("app"))).toEqual(notes);
+    });
+
+    it("takes 12,000 notes, and what removes them, in one go", async () => {
+      const lease = await lead();
+      const names = Array.from({ length: 12_000 }, (_, index) => `pause entry ${index}`);
+      await fixture.leases.setNotes(lease, new Map(names.map((name) => [name, name])));
+      expect(new Map(await fixture.leases.notes("app"))).toEqual(new Map(names.map((name) => [name, name])));
+      await fixture.leases.setNotes(lease, new Map([...names.map((name) => [name, null] as const), ["last", "text"]]));
+      expect(await fixture.leases.notes("app")).toEqual(notesOf({ last: "text" }));
+    });
+
+    it("gives out notes that later changes do not move", async () => {
+      const lease = await lead();
+      await fixture.leases.setNotes(lease, notesOf({ a: "1" }));
+      const before = await fixture.leases.notes("app");
+      await fixture.leases.setNotes(lease, notesOf({ a: "2", b: "3" }));
+      expect(before).toEqual(notesOf({ a: "1" }));
+    });
+
     it("keeps 12,000 marks, and the marks outlive the lease", async () => {
       const lease = await lead();
       const marks = Array.from({ length: 12_000 }, (_, index) => ({ entry: `entry ${index}`, dueAt: index + 0.5 }));
@@ -180,6 +242,10 @@ export function describeLeases(name: string, open: () => Promise<LeaseFixture>):
       expect(kept).toEqual(new Map(marks.map(({ entry, dueAt }) => [entry, dueAt])));
     });
   });
+}
+
+function notesOf<Text extends string | null>(notes: Readonly<Record<string, Text>>): ReadonlyMap<string, Text> {
+  return new Map(Object.entries(notes) as [string, Text][]);
 }
 
 export function leaseOf(acquired: Acquired): Lease {

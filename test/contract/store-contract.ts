@@ -38,6 +38,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
           lastTaskId: "8e0f5a7e-0000-5000-8000-000000000000",
           runs: 7,
           missed: 2,
+          skipped: 3,
           failed: 1,
           paused: { at: AT + 9, by: "ada", reason: "the roof is being mended" },
         });
@@ -96,6 +97,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await store.record({ states: [stateOf("a", { runs: 1 })] });
         for (const poison of [
           { states: [stateOf("c", { settledAt: Number.NaN })] },
+          { states: [stateOf("c", { skipped: Number.NaN })] },
           { runs: [runOf("c", { at: Infinity })] },
         ]) {
           const change = store.record({

@@ -104,7 +104,7 @@ export async function stage(options: StageOptions = {}): Promise<Stage> {
     store,
     events,
     get steering() {
-      return (beat as unknown as { readonly steering: BeatSteering }).steering;
+      return beat.steering;
     },
     sent: (entry) => sent(entry),
     sentAs: (occasion, entry) => sent(entry, occasion),

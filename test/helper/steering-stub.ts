@@ -37,7 +37,8 @@ export function stubSteering(options: StubOptions = {}): SteeringStub {
     },
     show: (entry) => {
       lead("show", entry);
-      if (entry !== "tick") throw new LovageError("usage", `there is no entry ${entry}`, { hint: "did you mean tick?" });
+      if (entry !== "tick")
+        throw new LovageError("usage", `there is no entry ${entry}`, { hint: "did you mean tick?" });
       return reportOf(entry);
     },
     history: async (entry, limit) => {

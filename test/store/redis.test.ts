@@ -186,7 +186,9 @@ describe.skipIf(!requireService("redis"))("RedisStore", () => {
       await using one = await opened(randomUUID());
       const names = Array.from({ length: 4_000 }, (_, index) => `entry-${index}`);
       await one.store.record({ states: names.map((name) => stateOf(name)) });
-      await one.store.record({ runs: Array.from({ length: 100 }, (_, index) => runOf("entry-1", { dueAt: AT + index })) });
+      await one.store.record({
+        runs: Array.from({ length: 100 }, (_, index) => runOf("entry-1", { dueAt: AT + index })),
+      });
       expect((await dueAts(one.store, "entry-1")).slice(0, 2)).toEqual([99, 98]);
       expect(await one.store.history("entry-1", 1_000)).toHaveLength(25);
     });

@@ -102,7 +102,7 @@ describe("SqliteStore", () => {
     const attempt = openStore(folder.file("beat-record"));
     await expect(attempt).rejects.toMatchObject({
       code: "store",
-      message: expect.stringContaining("has schema version 99, and this Lovage knows versions up to 1"),
+      message: expect.stringContaining("has schema version 99, and this Lovage knows versions up to 2"),
       hint: expect.stringContaining("upgrade Lovage"),
     });
     expect(readdirSync(folder.path).sort()).toEqual(["beat-record", "beat-record-lock"]);

@@ -58,16 +58,26 @@ export const writeScript = define(`
       redis.call('PEXPIRE', history, ARGV[4])
     end
   end
-  local at = 6
+  local states, at = {}, 6
   while at <= #ARGV do
-    local entry, state, runs = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 2])
+    local entry, state = ARGV[at], ARGV[at + 1]
     if state == '${forgotten}' then
       redis.call('HDEL', record, entry)
       redis.call('PEXPIRE', KEYS[3] .. entry, ARGV[4])
-    elseif state ~= '${unchanged}' and redis.call('HSET', record, entry, state) == 1 then
-      redis.call('PERSIST', KEYS[3] .. entry)
+    elseif state ~= '${unchanged}' then
+      states[#states + 1] = entry
+      states[#states + 1] = state
     end
-    if runs > 0 then append(entry, at + 3, at + 2 + runs) end
+    at = at + 3 + ARGV[at + 2]
+  end
+  if #states > 0 and redis.call('HSET', record, unpack(states)) > 0 then
+    -- Some are new, and may have been here before.
+    for i = 1, #states, 2 do redis.call('PERSIST', KEYS[3] .. states[i]) end
+  end
+  at = 6
+  while at <= #ARGV do
+    local runs = tonumber(ARGV[at + 2])
+    if runs > 0 then append(ARGV[at], at + 3, at + 2 + runs) end
     at = at + 3 + runs
   end
   return 1

@@ -1,0 +1,182 @@
+// Pausing and resuming while no beat runs: the record is changed under its lock, and the broker's notes under the lease, so that
+// whichever beat starts next finds them as a running beat would have left them.
+import { hostname } from "node:os";
+import { transportOptionsOf } from "../app/transport.ts";
+import { pauseName, pausesToAdopt, readPauses, writePause } from "../beat/pauses.ts";
+import { Plan, type Slot } from "../beat/plan.ts";
+import { droppedUpTo } from "../beat/recover.ts";
+import { reportOf } from "../beat/report.ts";
+import { settlePaused } from "../beat/settle.ts";
+import type { EntryReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steering.ts";
+import type { Broker } from "../broker/broker.ts";
+import type { Lease } from "../broker/lease.ts";
+import { openBroker } from "../broker/open.ts";
+import { type Instant, systemClock } from "../clock.ts";
+import { LovageError, messageOf } from "../error.ts";
+import type { Pause, Run, Store } from "../store/store.ts";
+import { findEntry } from "./find-entry.ts";
+import { openProject, type Project, publishUrl } from "./open.ts";
+import { openRecord, type RecordOptions, recordPath } from "./record.ts";
+
+/** What the broker remembers, and leave to change it; null when it is out of reach. */
+interface Notes {
+  readonly broker: Broker;
+  readonly lease: Lease | null;
+  readonly texts: ReadonlyMap<string, string>;
+  readonly marks: ReadonlyMap<string, Instant>;
+}
+
+const leaseMs = 10_000;
+/** Pauses of one entry are told apart by their time: what is said next is later, whatever the clock. */
+const countLimit = 10_000;
+
+export class OfflineSchedule {
+  readonly #store: Store;
+  readonly #notes: Notes | null;
+  readonly #plan: Plan;
+
+  private constructor(store: Store, notes: Notes | null, plan: Plan) {
+    this.#store = store;
+    this.#notes = notes;
+    this.#plan = plan;
+  }
+
+  /** @throws LovageError when the record is in use, shared, or in memory; when another beat leads; or for what is wrong with the project */
+  static async open(options: RecordOptions): Promise<OfflineSchedule> {
+    const project = await openProject(options);
+    const store = await openOwn(project, options);
+    try {
+      const stored = await store.load();
+      const notes = await openNotes(project, stored.id);
+      const plan = new Plan(() => undefined);
+      const now = systemClock.now();
+      const marks = notes?.marks ?? new Map<string, Instant>();
+      plan.apply(project.entries, now, { states: stored.entries, marks });
+      plan.setPaused(pausesToAdopt(readPauses(notes?.texts ?? new Map()), plan.states()), now);
+      plan.adoptMarks(marks, now);
+      return new OfflineSchedule(store, notes, plan);
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  /** Of the record. */
+  get location(): string {
+    return this.#store.location;
+  }
+
+  /** False: the broker is out of reach, and only the record has what is changed. */
+  get isNoted(): boolean {
+    return this.#notes !== null;
+  }
+
+  reports(): readonly EntryReport[] {
+    return [...this.#plan.slots.values()].map(reportOf);
+  }
+
+  async pause({ entries, by, reason }: PauseRequest): Promise<readonly EntryReport[]> {
+    const slots = this.#slots(entries);
+    const now = systemClock.now();
+    const pauses = slots.map(({ entry }): [string, Pause] => [entry.name, { at: this.#saidAt(entry.name, now), by, reason }]);
+    this.#plan.setPaused(new Map(pauses), now);
+    await this.#write(slots, [], now);
+    return slots.map(reportOf);
+  }
+
+  /** @throws LovageError (`broker`) when the broker cannot be told: it would pause them again */
+  async resume({ entries, catchUp }: ResumeRequest): Promise<readonly ResumeReport[]> {
+    const slots = this.#slots(entries);
+    if (this.#notes === null) throw unheard();
+    const now = systemClock.now();
+    const paused = slots.filter(({ state }) => state.paused !== null);
+    const given = new Map(paused.map((slot) => [slot, catchUp ? null : this.#giveUp(slot, now)] as const));
+    this.#plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now);
+    const runs = [...given.values()].flatMap((settled) => settled?.run ?? []);
+    await this.#write(paused, runs, now);
+    return slots.map((slot) => ({
+      ...reportOf(slot),
+      given: given.get(slot)?.count ?? 0,
+      wasPaused: given.has(slot),
+    }));
+  }
+
+  async close(): Promise<void> {
+    const { broker, lease } = this.#notes ?? {};
+    if (lease != null) await broker?.leases?.release(lease).catch(() => undefined);
+    await Promise.allSettled([broker?.close(), this.#store.close()]);
+  }
+
+  #giveUp(slot: Slot, now: Instant): { readonly count: number; readonly run: readonly Run[] } | null {
+    const { schedule, state } = slot;
+    if (!slot.entry.enabled || state.paused === null) return null;
+    const { by, reason } = state.paused;
+    const why = `paused by ${by}${reason === null ? "" : `: ${reason}`}`;
+    const dropped = droppedUpTo(schedule, { after: state.settledAt, until: now, limit: countLimit }, why);
+    return dropped === null ? null : { count: dropped.count, run: settlePaused(slot, dropped, now).runs };
+  }
+
+  /** The broker goes first: what it does not know, a record that is newer tells it when beat starts. */
+  async #write(slots: readonly Slot[], runs: readonly Run[], now: Instant): Promise<void> {
+    const states = slots.map(({ state }) => state);
+    const notes = states.map(({ name, paused }): [string, string] => {
+      return [pauseName(name), writePause({ at: paused?.at ?? this.#saidAt(name, now), paused })];
+    });
+    const { broker, lease } = this.#notes ?? {};
+    if (lease != null && notes.length > 0) await broker?.leases?.setNotes(lease, new Map(notes));
+    await this.#store.record({ states, runs });
+  }
+
+  #saidAt(name: string, now: Instant): Instant {
+    const before = readPauses(this.#notes?.texts ?? new Map()).get(name);
+    return Math.max(now, (before?.at ?? 0) + 1);
+  }
+
+  #slots(names: readonly string[]): readonly Slot[] {
+    return names.map((name) => findEntry(this.#plan.slots, name));
+  }
+}
+
+async function openOwn({ app }: Project, options: RecordOptions): Promise<Store> {
+  const location = recordPath(options, app.conf);
+  if (location === ":memory:") {
+    throw new LovageError("store", "no beat answers, and a record in memory is its beat's alone");
+  }
+  const store = await openRecord(options, app, { emit: () => undefined, clock: systemClock }).catch(explainLock);
+  if (store.isShared !== true) return store;
+  await store.close();
+  const hint = "start a beat, and tell that one";
+  throw new LovageError("store", `no beat answers, and only a beat that leads may change the shared record ${location}`, { hint });
+}
+
+function explainLock(error: unknown): never {
+  if (!(error instanceof LovageError) || error.code !== "locked") throw error;
+  const hint = "it may be starting, or hang: beat status tells";
+  throw new LovageError("locked", `a beat does not answer, and holds its record: ${error.message}`, { hint });
+}
+
+async function openNotes({ app, file, scope }: Project, id: string): Promise<Notes | null> {
+  const broker = await openBroker(publishUrl({ app, file }), { transportOptions: transportOptionsOf(app.conf) });
+  try {
+    const { leases } = broker;
+    if (leases === undefined) return { broker, lease: null, texts: new Map(), marks: new Map() };
+    const owner = { id, label: `${hostname()}:${process.pid}` };
+    const acquired = await leases.acquire(scope, owner, leaseMs);
+    if ("heldBy" in acquired) throw led(scope, acquired.heldBy.label);
+    return { broker, lease: acquired.lease, texts: await leases.notes(scope), marks: await leases.marks(scope) };
+  } catch (error) {
+    await broker.close();
+    if (error instanceof LovageError && error.code === "broker") return null;
+    throw error;
+  }
+}
+
+function led(scope: string, label: string): LovageError {
+  const hint = "try again, with --remote or a longer --timeout; the lease of a beat that died ends within 10 s";
+  return new LovageError("standby", `${label} leads scope ${scope}, but does not answer`, { hint });
+}
+
+function unheard(): LovageError {
+  const message = "the broker is out of reach, and what it knows of pauses would win over the record";
+  return new LovageError("broker", message, { hint: "try again when it is back" });
+}

@@ -17,7 +17,7 @@ COPY --from=build /lovage/dist /opt/lovage/dist
 RUN ln -s /opt/lovage/dist/cli/beat.js /usr/local/bin/beat \
   && ln -s /opt/lovage/dist/cli/worker.js /usr/local/bin/worker \
   && ln -s /opt/lovage/dist/cli/main.js /usr/local/bin/lovage \
-  && mkdir -p /app /node_modules && ln -s /opt/lovage /node_modules/lovage && chown node:node /app
+  && mkdir -p /app /data /node_modules && ln -s /opt/lovage /node_modules/lovage && chown node:node /app /data
 USER node
 WORKDIR /app
 VOLUME /app

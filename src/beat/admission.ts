@@ -26,9 +26,9 @@ export class Admission {
     this.#options = options;
   }
 
-  /** Entries of what waits here. */
-  pendingEntries(): readonly string[] {
-    return this.#waiting.map(({ entry }) => entry.name);
+  /** What waits here. */
+  pending(): readonly Occurrence[] {
+    return this.#waiting;
   }
 
   /** A run that was let go, but never sent, holds nothing back. */

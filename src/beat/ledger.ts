@@ -72,8 +72,9 @@ export class Ledger {
    */
   async note(notes: ReadonlyMap<string, string | null>): Promise<void> {
     for (const [name, text] of notes) this.#notes.set(name, text);
+    const { scope = "", term = 0 } = this.#lease ?? {};
     await this.flush();
-    if (this.#isStale) throw new StaleTermError(this.#lease?.scope ?? "", this.#lease?.term ?? 0);
+    if (this.#isStale || this.#lease === null) throw new StaleTermError(scope, term);
   }
 
   /** Forgets a note that waits, because the broker has a newer one. */

@@ -132,13 +132,17 @@ export class Plan {
   }
 
   /** Takes entries out until they are resumed, or puts them back where they stand; null resumes. */
-  setPaused(pauses: ReadonlyMap<string, Pause | null>, now: Instant): void {
+  setPaused(
+    pauses: ReadonlyMap<string, Pause | null>,
+    now: Instant,
+    after: (slot: Slot) => Instant = ({ state }) => state.settledAt,
+  ): void {
     for (const [name, paused] of pauses) {
       const slot = this.#slots.get(name);
       if (slot === undefined) continue;
       slot.state = { ...slot.state, paused };
       if (paused === null) slot.resumedAt = now;
-      this.#replan(slot, slot.state.settledAt);
+      this.#replan(slot, after(slot));
     }
     if (pauses.size > 0) this.#rebuild(now);
   }

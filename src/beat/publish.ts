@@ -71,10 +71,10 @@ export class Publisher {
     return first === undefined ? 0 : Math.max(0, now - first.dueAt - first.entry.jitterMs);
   }
 
-  /** The names of the entries of what is unsent. */
-  pendingEntries(): ReadonlySet<string> {
+  /** What is unsent. */
+  pending(): readonly Occurrence[] {
     const made = [...this.#batch.dispatches, ...(this.#next?.dispatches ?? [])].map(({ occurrence }) => occurrence);
-    return new Set([...this.#waiting, ...made].map(({ entry }) => entry.name));
+    return [...made, ...this.#waiting];
   }
 
   add(occurrences: readonly Occurrence[]): void {
@@ -109,11 +109,11 @@ export class Publisher {
   /** Publishes one batch until it is answered, or `signal` is aborted; true when the term is over. */
   async #publishNext(term: number, signal: AbortSignal): Promise<boolean> {
     const { clock, emit } = this.#options;
-    this.#takeBatch();
+    const isNew = this.#takeBatch();
     const startedAt = clock.monotonic();
     for (let failures = 0; this.#batch.dispatches.length > 0; ) {
       try {
-        await this.#publish(term, failures === 0);
+        await this.#publish(term, isNew && failures === 0);
         const downMs = clock.monotonic() - startedAt;
         if (failures > 0) emit({ type: "publish-recovered", waiting: this.unsent, downMs });
       } catch (error) {
@@ -127,18 +127,18 @@ export class Publisher {
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
         await this.#settle();
         await clock.sleep(retryInMs, signal);
-        this.#withdrawPaused();
       }
     }
     this.#refusals.push(...this.#batch.refusals.splice(0));
     return false;
   }
 
-  /** The batch without an answer stays what it is; only after it comes the next. */
-  #takeBatch(): void {
-    if (this.#batch.dispatches.length > 0) return;
+  /** The batch without an answer stays what it is; only after it comes the next. True: it was never tried before. */
+  #takeBatch(): boolean {
+    if (this.#batch.dispatches.length > 0) return false;
     this.#batch = this.#next ?? this.#prepare();
     this.#next = null;
+    return true;
   }
 
   /** Messages that have to wait are made anew when their turn comes: some may have become too old by then. */
@@ -175,14 +175,29 @@ export class Publisher {
     }
   }
 
-  /** What was paused while its answer did not come is not tried again: if it has arrived, its mark tells. */
-  #withdrawPaused(): void {
+  /** What was paused while its answer did not come is not tried again. Whether it has arrived its mark tells. */
+  async #withdrawPaused(): Promise<void> {
+    const { broker, scope, clock, entryNow } = this.#options;
     const isPaused = ({ occurrence }: Dispatch): boolean =>
-      occurrence.occasion !== "manual" && Boolean(this.#options.entryNow(occurrence.entry.name)?.paused);
-    const withdrawn = this.#batch.dispatches.filter(isPaused).map((dispatch) => dispatch.envelope.id);
-    if (withdrawn.length > 0) {
-      this.#takeOut(withdrawn, { cause: "paused", reason: "paused while the broker was away" });
-    }
+      occurrence.occasion !== "manual" && Boolean(entryNow(occurrence.entry.name)?.paused);
+    const paused = this.#batch.dispatches.filter(isPaused);
+    if (paused.length === 0) return;
+    const marks = await broker.leases?.marks(scope);
+    const arrived = paused.filter(({ occurrence }) => {
+      const { entry, dueAt } = markOf(occurrence);
+      return (marks?.get(entry) ?? Number.NEGATIVE_INFINITY) >= dueAt;
+    });
+    for (const dispatch of arrived) this.#answers.push(answerOf(dispatch, "duplicate", clock.now()));
+    const dispatches = this.#batch.dispatches.filter((dispatch) => !arrived.includes(dispatch));
+    this.#batch = { ...this.#batch, dispatches };
+    const reason = "paused while the broker was away";
+    this.#takeOut(
+      paused.filter((dispatch) => !arrived.includes(dispatch)).map(({ envelope }) => envelope.id),
+      {
+        cause: "paused",
+        reason,
+      },
+    );
   }
 
   /** One message that nobody would get must not hold up the others. False: there was none to take out. */
@@ -217,11 +232,13 @@ export class Publisher {
     return true;
   }
 
-  async #publish(term: number, mayPrepare: boolean): Promise<void> {
+  async #publish(term: number, isFirstTry: boolean): Promise<void> {
+    if (!isFirstTry) await this.#withdrawPaused();
     const { dispatches, refusals } = this.#batch;
+    if (dispatches.length === 0) return;
     const published = this.#send(dispatches, term);
     // The first of a burst are not to wait while others are made: a fresh connection has more to ask than one question.
-    if (mayPrepare && dispatches.length > firstBatchSize && this.#waiting.length > 0) {
+    if (isFirstTry && dispatches.length > firstBatchSize && this.#waiting.length > 0) {
       // The broker works on this batch while the next one is made; but it has to be on the wire first.
       published.catch(() => undefined);
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,22 +1,17 @@
 // A running beat, asked and told: who leads answers for the schedule, and what it is told holds at once, is written down, and
 // is made known to whoever leads next.
 import { randomUUID } from "node:crypto";
-import { StaleTermError } from "../broker/broker.ts";
 import type { Lease } from "../broker/lease.ts";
-import type { Clock, Instant } from "../clock.ts";
 import { didYouMean, LovageError } from "../error.ts";
-import type { Emit } from "../event.ts";
-import type { EntryState, Pause, Run, Store } from "../store/store.ts";
 import type { Backfills } from "./backfill.ts";
 import { previewRange } from "./backfill-range.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Instant } from "../clock.ts";
+import type { Run, Store } from "../store/store.ts";
+import { Pausing, type PausingOptions } from "./pausing.ts";
+import type { Slot } from "./plan.ts";
 import { manualMark, type Occurrence } from "./occurrence.ts";
-import { pauseName, readPauses, writePause } from "./pauses.ts";
-import type { Plan, Slot } from "./plan.ts";
-import { type Dropped, droppedUpTo } from "./recover.ts";
 import { pageOf, reportOf, upcomingOf } from "./report.ts";
-import { settlePaused } from "./settle.ts";
 import type {
   BackfillPreview,
   BackfillRange,
@@ -35,40 +30,31 @@ import type {
   Upcoming,
 } from "./steering.ts";
 
-export interface SteerOptions {
+export interface SteerOptions extends Omit<PausingOptions, "standby"> {
   readonly scope: string;
   readonly label: string;
-  readonly plan: Plan;
-  readonly ledger: Ledger;
   readonly store: Store;
   readonly backfills: Backfills;
-  readonly clock: Clock;
-  readonly emit: Emit;
   /** Null while another beat leads. */
   readonly lease: () => Lease | null;
   readonly status: () => BeatStatus;
   readonly send: (occurrences: readonly Occurrence[]) => void;
-  /** There may be something new to do. */
-  readonly wake: () => void;
 }
 
 type Outcome = { readonly answer: Answer } | { readonly refusal: Refusal };
 
 /** How long a run by hand waits for the broker before it says that it will go out later. */
 const sendWithinMs = 3000;
-const noteWithinMs = 1000;
-/** Occurrences of a pause are counted up to here, for people. */
-const countLimit = 10_000;
 
 export class Steer implements BeatSteering {
   readonly #options: SteerOptions;
   readonly #awaited = new Map<string, (outcome: Outcome) => void>();
+  readonly #pausing: Pausing;
   #manualMarkAt: Instant = 0;
-  /** When something was last said of an entry's pause: what is said next is later, whatever this host's clock thinks. */
-  readonly #notedAt = new Map<string, Instant>();
 
   constructor(options: SteerOptions) {
     this.#options = options;
+    this.#pausing = new Pausing({ ...options, standby: (why) => this.#standby(why) });
   }
 
   get scope(): string {
@@ -99,46 +85,22 @@ export class Steer implements BeatSteering {
     return runs;
   }
 
+  async pause(request: PauseRequest): Promise<readonly EntryReport[]> {
+    const slots = request.entries.map((name) => this.#slot(name));
+    await this.#pausing.pause(slots, request);
+    return slots.map(reportOf);
+  }
+
+  async resume(request: ResumeRequest): Promise<readonly ResumeReport[]> {
+    const slots = request.entries.map((name) => this.#slot(name));
+    const given = await this.#pausing.resume(slots, request);
+    return slots.map((slot) => ({ ...reportOf(slot), given: given.get(slot) ?? 0, wasPaused: given.has(slot) }));
+  }
+
   upcoming(limit: number): readonly Upcoming[] {
     const { plan, scope } = this.#options;
     this.#assertLeads();
     return upcomingOf(plan, scope, limit);
-  }
-
-  async pause({ entries, by, reason }: PauseRequest): Promise<readonly EntryReport[]> {
-    const { plan, clock, emit } = this.#options;
-    const slots = entries.map((name) => this.#slot(name));
-    const now = clock.now();
-    const before = slots.map(({ state }) => state);
-    const pauses = entries.map((name): [string, Pause] => [name, { at: this.#saidAt(name, now), by, reason }]);
-    plan.setPaused(new Map(pauses), now);
-    await this.#writePauses(slots, before, now);
-    for (const entry of entries) emit({ type: "entry-paused", entry, by, reason });
-    return slots.map(reportOf);
-  }
-
-  async resume({ entries, by, catchUp }: ResumeRequest): Promise<readonly ResumeReport[]> {
-    const { plan, ledger, clock, emit, wake } = this.#options;
-    const slots = entries.map((name) => this.#slot(name));
-    const now = clock.now();
-    const paused = slots.filter(({ state }) => state.paused !== null);
-    const before = paused.map(({ state }) => state);
-    const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, now)]));
-    const settled = [...given].flatMap(([slot, dropped]) =>
-      dropped === null ? [] : [settlePaused(slot, dropped, now)],
-    );
-    for (const { entry } of paused) this.#saidAt(entry.name, now);
-    plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now);
-    await this.#writePauses(paused, before, now);
-    for (const { entry } of paused) emit({ type: "entry-resumed", entry: entry.name, by, catchUp });
-    await ledger.settle(
-      settled.map((one) => ({ ...one, states: one.states.flatMap(({ name }) => stateOf(plan, name)) })),
-    );
-    wake();
-    return slots.map((slot) => {
-      const count = given.get(slot)?.count ?? 0;
-      return { ...reportOf(slot), given: count, wasPaused: given.has(slot) };
-    });
   }
 
   async run({ entry: name, by, reason }: RunRequest): Promise<RunReport> {
@@ -203,7 +165,7 @@ export class Steer implements BeatSteering {
 
   /** At the beginning of a term: numbers go on after those of whoever led before. */
   adopt(marks: ReadonlyMap<string, Instant>, notes: ReadonlyMap<string, string>): void {
-    for (const [entry, { at }] of readPauses(notes)) this.#notedAt.set(entry, at);
+    this.#pausing.adopt(notes);
     this.#manualMarkAt = Math.max(this.#manualMarkAt, marks.get(manualMark) ?? 0);
   }
 
@@ -215,38 +177,6 @@ export class Steer implements BeatSteering {
     limit.abort();
     this.#awaited.delete(id);
     return known;
-  }
-
-  #saidAt(entry: string, now: Instant): Instant {
-    const at = Math.max(now, (this.#notedAt.get(entry) ?? 0) + 1);
-    this.#notedAt.set(entry, at);
-    return at;
-  }
-
-  /** Under a term that is over it was never said: the one who leads decides. */
-  async #writePauses(slots: readonly Slot[], before: readonly EntryState[], now: Instant): Promise<void> {
-    const { ledger, plan, clock } = this.#options;
-    const states = slots.map(({ state }) => state);
-    const noteOf = ({ name, paused }: EntryState): readonly [string, string] => {
-      const at = this.#notedAt.get(name) ?? now;
-      return [pauseName(name), writePause({ at, paused })];
-    };
-    const notes = states.map(noteOf);
-    const recorded = ledger.record({ states });
-    const limit = new AbortController();
-    const noted = ledger.note(new Map(notes)).finally(() => limit.abort());
-    try {
-      // A broker that does not answer is told later; the pause holds here and in the record.
-      await Promise.race([noted, clock.sleep(noteWithinMs, limit.signal)]);
-    } catch (error) {
-      if (!(error instanceof StaleTermError)) throw error;
-      for (const [name] of notes) ledger.dropNote(name);
-      restore(plan, before, now);
-      await ledger.record({ states: before });
-      throw this.#standby("another beat leads");
-    }
-    noted.catch(() => undefined);
-    await recorded;
   }
 
   #slot(name: string): Slot {
@@ -270,27 +200,6 @@ export class Steer implements BeatSteering {
       hint: "ask the one that leads",
     });
   }
-}
-
-function stateOf(plan: Plan, name: string): readonly EntryState[] {
-  const state = plan.slots.get(name)?.state;
-  return state === undefined ? [] : [state];
-}
-
-function restore(plan: Plan, states: readonly EntryState[], now: Instant): void {
-  for (const state of states) {
-    const slot = plan.slots.get(state.name);
-    if (slot !== undefined) slot.state = state;
-  }
-  plan.setPaused(new Map(states.map(({ name, paused }) => [name, paused])), now);
-}
-
-/** What the schedule held since the pause began. */
-function droppedBy({ entry, schedule, state }: Slot, now: Instant): Dropped | null {
-  const { paused } = state;
-  if (paused === null || !entry.enabled || (entry.maxRuns !== null && state.runs >= entry.maxRuns)) return null;
-  const reason = `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
-  return droppedUpTo(schedule, { after: state.settledAt, until: now, limit: countLimit }, reason);
 }
 
 function assertRange({ fromAt, toAt }: BackfillRange): void {

@@ -4,6 +4,8 @@ import type { Lease } from "../broker/lease.ts";
 import { Admission, type AdmissionOptions } from "./admission.ts";
 import { Backfills } from "./backfill.ts";
 import type { BeatOptions } from "./beat.ts";
+import type { Instant } from "../clock.ts";
+import type { Answer, Refusal } from "./dispatch.ts";
 import { absurdMs } from "./future.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
@@ -35,8 +37,8 @@ const defaultMaxIntervalMs = 5000;
 export function assemble(options: BeatOptions, around: Surroundings): Works {
   const { emit, clock, broker, store, scope, label } = options;
   const plan = new Plan(emit);
-  const pendingEntries = (): ReadonlySet<string> =>
-    new Set([...publisher.pendingEntries(), ...admission.pendingEntries()]);
+  const pending = (): readonly Occurrence[] => [...publisher.pending(), ...admission.pending()];
+  const pendingEntries = (): ReadonlySet<string> => new Set(pending().map(({ entry }) => entry.name));
   const ledger = new Ledger({ broker, store, plan, emit, pendingEntries });
   const publisher = new Publisher({
     ...options,
@@ -44,25 +46,49 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
       const slot = plan.slots.get(name);
       return slot && { entry: slot.entry, paused: slot.state.paused };
     },
-    settle: async (answers, refusals) => {
-      for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
-      // What a pause took out of line is part of that pause, and dealt with when it ends.
-      const paused = refusals.filter(({ cause, occurrence }) => cause === "paused" && occurrence.byHand === undefined);
-      for (const { occurrence } of paused) plan.giveBack(occurrence.entry.name);
-      const refused = refusals.filter(({ cause }) => cause !== "paused");
-      const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refused, clock.now())];
-      backfills.answered(answers, refusals);
-      steer.answered(answers, refusals);
-      await ledger.settle(settled);
-    },
+    settle: (answers, refusals) =>
+      settleAll({ plan, ledger, admission, backfills, steer }, answers, refusals, clock.now()),
   });
   const send = (occurrences: readonly Occurrence[]): void => publisher.add(occurrences);
   const admission = createAdmission(options, { plan, ledger, send });
   const ticker = createTicker(options, { plan, ledger, publisher, admission, around });
   const backfills = new Backfills({ scope, plan, ledger, clock, emit, send, createId: () => randomUUID().slice(0, 8) });
   const wake = (): void => ticker.wake();
-  const steer = new Steer({ scope, label, plan, ledger, store, backfills, clock, emit, send, wake, ...around });
+  const steer = new Steer({
+    scope,
+    label,
+    plan,
+    ledger,
+    store,
+    backfills,
+    clock,
+    emit,
+    send,
+    pending,
+    wake,
+    ...around,
+  });
   return { plan, ledger, publisher, ticker, backfills, steer };
+}
+
+type Concerned = Pick<Works, "plan" | "ledger" | "backfills" | "steer"> & { readonly admission: Admission };
+
+/** What became of occurrences goes to all whom it concerns. */
+async function settleAll(
+  { plan, ledger, admission, backfills, steer }: Concerned,
+  answers: readonly Answer[],
+  refusals: readonly Refusal[],
+  now: Instant,
+): Promise<void> {
+  for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
+  // What a pause took out of line is part of that pause, and dealt with when it ends.
+  const paused = refusals.filter(({ cause, occurrence }) => cause === "paused" && occurrence.byHand === undefined);
+  for (const { occurrence } of paused) plan.giveBack(occurrence.entry.name);
+  const refused = refusals.filter(({ cause }) => cause !== "paused");
+  const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refused, now)];
+  backfills.answered(answers, refusals);
+  steer.answered(answers, refusals);
+  await ledger.settle(settled);
 }
 
 function createAdmission(

@@ -10,7 +10,14 @@ export function stateLine({ id, entry, status, note, sent, total, sentUpTo }: Ba
 
 export function backfillTable(reports: readonly BackfillReport[]): string {
   const rows = reports.map(({ id, entry, fromAt, toAt, status, sent, total, perSecond, by, reason, note }) => [
-    ...[id, entry, utcTime(fromAt), utcTime(toAt), status, progress(sent, total), `${perSecond}/s`, by],
+    id,
+    entry,
+    utcTime(fromAt),
+    utcTime(toAt),
+    status,
+    progress(sent, total),
+    `${perSecond}/s`,
+    by,
     [reason, note].filter((text) => text !== null).join("; "),
   ]);
   return table([["ID", "ENTRY", "FROM", "TO", "STATUS", "SENT", "RATE", "BY", ""], ...rows]);

@@ -3,7 +3,7 @@ import { createInterface } from "node:readline/promises";
 import type { BackfillPreview, BackfillReport, RemoteSteering } from "../beat/steering.ts";
 import { systemClock } from "../clock.ts";
 import { LovageError } from "../error.ts";
-import { span } from "../log-words.ts";
+import { count as counted, span } from "../log-words.ts";
 import { author } from "./author.ts";
 import { follow } from "./backfill-progress.ts";
 import { readSpan, type WrittenSpan } from "./backfill-span.ts";
@@ -64,7 +64,7 @@ function showPreview(preview: BackfillPreview, timezone: string, { rate, json }:
     process.stdout.write(`${JSON.stringify({ preview: { entry, ...range, count, at_least: atLeast, ...times } })}\n`);
     return;
   }
-  const number = `${atLeast ? "at least " : ""}${count}`;
+  const number = `${atLeast ? "at least " : ""}${counted(count, "occurrence")}`;
   const ends = `${localTime(fromAt, timezone)} to ${localTime(toAt, timezone)}`;
   if (count === 0) process.stdout.write(`${entry} has no occurrence from ${ends}\n`);
   else {
@@ -94,9 +94,10 @@ async function isMeant({ count }: BackfillPreview): Promise<boolean> {
 /** With `--no-wait` it is left to beat at once. */
 async function watch(report: BackfillReport, options: BackfillOptions, steering: RemoteSteering): Promise<number> {
   if (!options.wait) return tellState(report, options);
-  const again = { ...inWorkdir(options) };
-  const last = await follow(report, { steering, options: again, clock: systemClock });
-  return last === null ? 1 : tellState(last, options) || (last.status === "done" ? 0 : 1);
+  const last = await follow(report, { steering, options: inWorkdir(options), clock: systemClock });
+  if (last === null) return 1;
+  tellState(last, options);
+  return last.status === "done" ? 0 : 1;
 }
 
 function tellState(report: BackfillReport, { json }: BackfillOptions): number {

@@ -5,7 +5,6 @@ import { checkCommand } from "./check.ts";
 import { runCommand } from "./fail.ts";
 import { importLastRuns } from "./import-last-runs.ts";
 import { isMain } from "./is-main.ts";
-import { listCommand } from "./list.ts";
 import { nextCommand } from "./next.ts";
 import {
   addLogOptions,
@@ -15,7 +14,7 @@ import {
   wholeNumber,
 } from "./options.ts";
 import { runBeat } from "./run-beat.ts";
-import { statusCommand } from "./status.ts";
+import { steeringCommands } from "./steering-commands.ts";
 import { refineErrors } from "./usage.ts";
 import { version } from "./version.ts";
 import { addWatchOptions } from "./watch-options.ts";
@@ -31,12 +30,15 @@ export function beatCommand(): Command {
     .option("--without-remote", "neither heard nor seen through the broker")
     .addOption(new Option("--embedded").hideHelp())
     .version(`lovage ${version()}`, "--version", "print the version");
-  command.action(async () => runCommand("beat", () => runBeat(command.optsWithGlobals<BeatCommandOptions>())));
+  command.action(async () => {
+    const options = command.optsWithGlobals<BeatCommandOptions>();
+    return runCommand("beat", () => runBeat(options), options.logFormat);
+  });
   for (const subcommand of [
     checkSubcommand(),
     nextSubcommand(),
-    listSubcommand(),
-    statusSubcommand(),
+
+    ...steeringCommands(),
     importSubcommand(),
   ]) {
     command.addCommand(subcommand);
@@ -59,18 +61,6 @@ function nextSubcommand(): Command {
   return command.action(async (entries: string[]) =>
     runCommand("beat", () => nextCommand(entries, command.optsWithGlobals())),
   );
-}
-
-function listSubcommand(): Command {
-  const command = new Command("list")
-    .description("Lists the entries with their last and next run.")
-    .option("--json", "one JSON object a line");
-  return command.action(async () => runCommand("beat", () => listCommand(command.optsWithGlobals())));
-}
-
-function statusSubcommand(): Command {
-  const command = new Command("status").description("Tells whether a beat is at work here; exit code 1 if not.");
-  return command.action(async () => runCommand("beat", () => statusCommand(command.optsWithGlobals())));
 }
 
 function importSubcommand(): Command {

@@ -32,8 +32,9 @@ export async function withBeat<Answer>(
 }
 
 /** For what comes after the first look: a second step into a relative folder would miss it. */
-export function inWorkdir<Options extends SteerOptions>({ workdir: _, ...options }: Options): Omit<Options, "workdir"> {
-  return options;
+export function inWorkdir<Options extends SteerOptions>(options: Options): Omit<Options, "workdir"> {
+  const { workdir, ...rest } = options;
+  return workdir === undefined ? options : rest;
 }
 
 /** `the running beat vm:8483`, and how it was reached. */

@@ -49,7 +49,8 @@ export async function dstCommand(names: readonly string[], options: DstOptions):
   const { entries, app } = await openProject(options);
   const states = await readStates(options, app);
   const now = systemClock.now();
-  const fromAt = options.from === undefined ? now : instantOf(readTime(options.from, "--from"), zone(app.conf.timezone));
+  const fromAt =
+    options.from === undefined ? now : instantOf(readTime(options.from, "--from"), zone(app.conf.timezone));
   const report = gather(chosen(entries, names, { states, now }), states, { fromAt, years: options.years });
   process.stdout.write(options.json === true ? jsonLines(report) : text(report));
   return 0;
@@ -86,7 +87,11 @@ function gather(
     byZone.set(times.zone.name, group);
   }
   const untilAt = fromAt + years * yearMs;
-  const groups = [...byZone].map(([name, timed]) => ({ name, entries: timed, changes: changesOf(name, fromAt, untilAt) }));
+  const groups = [...byZone].map(([name, timed]) => ({
+    name,
+    entries: timed,
+    changes: changesOf(name, fromAt, untilAt),
+  }));
   return { groups, others, untilAt };
 }
 
@@ -147,7 +152,7 @@ function changeText(group: ZoneGroup, change: Transition): string {
     `${effectText(effect, times.zone)}${isPaused ? " (paused)" : ""}`,
   ]);
   const calm = group.entries.length - touched.length;
-  const rest = calm === 0 ? "" : `  ${touched.length === 0 ? "" : "the other "}${entriesKeep(calm)}\n`;
+  const rest = calm === 0 ? "" : `  ${touched.length === 0 ? "" : "besides, "}${entriesKeep(calm)}\n`;
   return `${head}${table(rows)}${rest}`;
 }
 
@@ -164,7 +169,9 @@ function closing({ groups, others, untilAt }: Report): string {
   const until = new Date(untilAt).toISOString().slice(0, 10);
   const lines = [
     calm.length === 0 ? "" : `no clock change until ${until}: ${zones}\n`,
-    rounded === 0 ? "" : `rounded to the clock's days or hours, before a change and after it: ${count(rounded, relative)}\n`,
+    rounded === 0
+      ? ""
+      : `rounded to the clock's days or hours, before a change and after it: ${count(rounded, relative)}\n`,
     known === "" ? "" : `not touched by any clock change: ${known}\n`,
     groups.length + others.size === 0 ? "no entries\n" : "",
   ];
@@ -179,7 +186,12 @@ function countOf(number: number, kind: string): string {
 function jsonLines(report: Report): string {
   const lines = changesInOrder(report).flatMap(({ group, change }) => {
     const { at, beforeMs, afterMs } = change;
-    const clock = { zone: group.name, change_at: utcTime(at), from: clockTime(at + beforeMs), to: clockTime(at + afterMs) };
+    const clock = {
+      zone: group.name,
+      change_at: utcTime(at),
+      from: clockTime(at + beforeMs),
+      to: clockTime(at + afterMs),
+    };
     return touchedBy(change, group).map(({ entry, effect, times, isPaused }) => ({
       ...clock,
       entry: entry.name,

@@ -36,14 +36,23 @@ export function jsonOf(report: EntryReport): Readonly<Record<string, unknown>> {
   const { entry, task, schedule, timezone, enabled, description, source, paused, quarantined } = report;
   const { lastTaskId, runs, missed, skipped, failed } = report;
   return {
-    ...{ entry, task, schedule, timezone, enabled },
+    entry,
+    task,
+    schedule,
+    timezone,
+    enabled,
     next_at: isoTime(report.nextAt),
     paused: paused === null ? null : { ...paused, at: isoTime(paused.at) },
     set_aside: quarantined,
     last_due_at: isoTime(report.lastDueAt),
     last_sent_at: isoTime(report.lastSentAt),
     last_task_id: lastTaskId,
-    ...{ runs, missed, skipped, failed, description, source },
+    runs,
+    missed,
+    skipped,
+    failed,
+    description,
+    source,
   };
 }
 

@@ -2,6 +2,7 @@
 import { importProblems } from "../config/import-problem.ts";
 import { shownPath } from "../config/shown-path.ts";
 import { ConfigError, formatProblem, LovageError, messageOf } from "../error.ts";
+import { createLogger, type LogFormat } from "../log.ts";
 
 /** The lines to print for anything thrown. A bug of ours keeps its stack: nobody could find it without. */
 export function explain(error: unknown): readonly string[] {
@@ -12,9 +13,14 @@ export function explain(error: unknown): readonly string[] {
   return [`this is a bug in lovage, please report it: ${stack}`];
 }
 
-/** Prints the lines to stderr, each under the name of the command. */
-export function printFailure(command: string, error: unknown): void {
-  for (const line of explain(error)) process.stderr.write(`${command}: ${line}\n`);
+/** Prints the lines to stderr, each under the name of the command; as objects where a machine reads them. */
+export function printFailure(command: string, error: unknown, format: LogFormat = "text"): void {
+  for (const line of explain(error)) printLine(command, line, format);
+}
+
+function printLine(command: string, line: string, format: LogFormat): void {
+  if (format === "json") createLogger({ format, name: command }).fatal({ event: "command-failed" }, line);
+  else process.stderr.write(`${command}: ${line}\n`);
 }
 
 let isDone = false;
@@ -35,14 +41,18 @@ export function catchStrayErrors(listener: (error: unknown) => void): void {
  * Runs a command to its end and turns what it throws into lines and an exit code. Then the process ends: neither a timer of
  * the project's nor a socket to a silent broker keeps it.
  */
-export async function runCommand(command: string, run: () => Promise<number>): Promise<never> {
-  watchProcess(command);
+export async function runCommand(
+  command: string,
+  run: () => Promise<number>,
+  format: LogFormat = "text",
+): Promise<never> {
+  watchProcess(command, format);
   try {
     const code = await run();
     await outputTaken();
     return leave(code);
   } catch (error) {
-    printFailure(command, error);
+    printFailure(command, error, format);
     return leave(1);
   }
 }
@@ -53,14 +63,14 @@ async function outputTaken(): Promise<void> {
 }
 
 /** The project's code runs in this process, and may end or upset it at any time: that is never passed over in silence. */
-function watchProcess(command: string): void {
+function watchProcess(command: string, format: LogFormat): void {
   for (const output of [process.stdout, process.stderr]) output.on("error", () => undefined);
   const handle = (error: unknown): void => {
     if (onStray !== null) {
       onStray(error);
       return;
     }
-    process.stderr.write(`${command}: ${strayText(error)}\n`);
+    printLine(command, strayText(error), format);
     leave(1);
   };
   process.on("uncaughtException", handle).on("unhandledRejection", handle);
@@ -70,7 +80,7 @@ function watchProcess(command: string): void {
   });
   process.on("exit", () => {
     if (isDone) return;
-    process.stderr.write(`${command}: ${isStarved ? starved : quit}\n`);
+    printLine(command, isStarved ? starved : quit, format);
     process.exitCode = 1;
   });
 }

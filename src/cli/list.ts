@@ -54,7 +54,7 @@ async function gather(options: ListOptions): Promise<Listing> {
       const { entries, app } = await openProject(inHere);
       const reports = reportsHere(entries, await readStates(inHere, app), systemClock.now());
       const wanted = [...reports.values()].filter(({ entry }) => entry.includes(options.match ?? ""));
-      const note = `${why}; from the schedule's files and the record ${recordPath(inHere, app.conf)}`;
+      const note = `${why}; from the schedule's files and the record ${maskUrl(recordPath(inHere, app.conf))}`;
       return { reports: wanted, from: "record", note };
     },
   });

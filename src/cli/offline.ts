@@ -12,7 +12,8 @@ import type { Broker } from "../broker/broker.ts";
 import type { Lease } from "../broker/lease.ts";
 import { openBroker } from "../broker/open.ts";
 import { type Instant, systemClock } from "../clock.ts";
-import { LovageError, messageOf } from "../error.ts";
+import { LovageError } from "../error.ts";
+import { maskUrl } from "../redis/url.ts";
 import type { Pause, Run, Store } from "../store/store.ts";
 import { findEntry } from "./find-entry.ts";
 import { openProject, type Project, publishUrl } from "./open.ts";
@@ -27,7 +28,7 @@ interface Notes {
 }
 
 const leaseMs = 10_000;
-/** Pauses of one entry are told apart by their time: what is said next is later, whatever the clock. */
+/** Occurrences of a pause are counted up to here, for people. */
 const countLimit = 10_000;
 
 export class OfflineSchedule {
@@ -78,7 +79,10 @@ export class OfflineSchedule {
   async pause({ entries, by, reason }: PauseRequest): Promise<readonly EntryReport[]> {
     const slots = this.#slots(entries);
     const now = systemClock.now();
-    const pauses = slots.map(({ entry }): [string, Pause] => [entry.name, { at: this.#saidAt(entry.name, now), by, reason }]);
+    const pauses = slots.map(({ entry }): [string, Pause] => [
+      entry.name,
+      { at: this.#saidAt(entry.name, now), by, reason },
+    ]);
     this.#plan.setPaused(new Map(pauses), now);
     await this.#write(slots, [], now);
     return slots.map(reportOf);
@@ -127,6 +131,7 @@ export class OfflineSchedule {
     await this.#store.record({ states, runs });
   }
 
+  /** What is said of a pause is later than what was said before, whatever the clocks: the later word counts. */
   #saidAt(name: string, now: Instant): Instant {
     const before = readPauses(this.#notes?.texts ?? new Map()).get(name);
     return Math.max(now, (before?.at ?? 0) + 1);
@@ -146,7 +151,11 @@ async function openOwn({ app }: Project, options: RecordOptions): Promise<Store>
   if (store.isShared !== true) return store;
   await store.close();
   const hint = "start a beat, and tell that one";
-  throw new LovageError("store", `no beat answers, and only a beat that leads may change the shared record ${location}`, { hint });
+  throw new LovageError(
+    "store",
+    `no beat answers, and only a beat that leads may change the shared record ${maskUrl(location)}`,
+    { hint },
+  );
 }
 
 function explainLock(error: unknown): never {

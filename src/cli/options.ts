@@ -56,7 +56,7 @@ export function addCommonOptions(command: Command): Command {
 
 export function addScheduleOptions(command: Command): Command {
   return addCommonOptions(command)
-    .option("-s, --schedule <file>", "the beat-record: where last runs are kept (:memory: for nowhere)")
+    .option("-s, --schedule <place>", "the beat-record: a file, redis://... for all beats, :memory: for nowhere")
     .option("--schedules <path>", "a schedule file, or a folder of them; may be given again", collect)
     .option("--scope <name>", "beats with one scope share one schedule (default: the app's name)");
 }

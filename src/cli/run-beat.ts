@@ -28,7 +28,6 @@ import { type BeatCommandOptions, loggerOptions } from "./options.ts";
 import { createReachable } from "./reachable.ts";
 import { openRecord } from "./record.ts";
 import { aborted } from "./stop-signals.ts";
-import { version } from "./version.ts";
 import { type BeatWatch, watchBeat } from "./watch-beat.ts";
 import { connectWorker, type WorkerLink } from "./worker-link.ts";
 
@@ -164,7 +163,6 @@ async function assemble(
     label,
     maxIntervalMs,
     overlap,
-    version: version(),
   });
   return { beat, broker, store, overlap };
 }

@@ -26,9 +26,26 @@ export interface WorkerBannerInput {
 }
 
 export function workerBanner(input: WorkerBannerInput): string {
-  const { project, node, now } = input;
+  const title = `${workerBannerTitle(input)}, ${utcTime(input.now)}, Node ${process.version}, pid ${process.pid}`;
+  const config = table(rowsOf(input).map(([name, text]) => [`  . ${name}`, "->", text]));
+  return `${title}\n${config}\n[queues]\n${queueLines(input.queues)}\n[tasks]\n${taskLines(input.project)}\n`;
+}
+
+export function workerBannerTitle({ node }: Pick<WorkerBannerInput, "node">): string {
+  return `${node}: lovage worker v${version()} is starting`;
+}
+
+/** The same for a log that machines read. */
+export function workerBannerFields(input: WorkerBannerInput): Readonly<Record<string, unknown>> {
+  const queues = input.queues.map(({ name }) => name);
+  const rows = Object.fromEntries(rowsOf(input).map(([name, text]) => [name.replaceAll(" ", "_"), text]));
+  return { event: "worker-starting", version: version(), node: process.version, hostname: input.node, ...rows, queues };
+}
+
+function rowsOf(input: WorkerBannerInput): readonly (readonly [name: string, text: string])[] {
+  const { project } = input;
   const { app, file } = project;
-  const rows = [
+  return [
     ["app", file === undefined ? `${app.name} (no -A: it knows no tasks)` : `${app.name} (${shortPath(file)})`],
     ["transport", transportText(input)],
     ["results", input.resultUrl === null ? "disabled (resultBackend is not set)" : maskUrl(input.resultUrl)],
@@ -37,9 +54,6 @@ export function workerBanner(input: WorkerBannerInput): string {
     ["beat", input.beat ? "runs along, as a process of its own" : "no (-B runs one along)"],
     ["log", input.log],
   ];
-  const title = `${node}: lovage worker v${version()} is starting, ${utcTime(now)}, Node ${process.version}, pid ${process.pid}`;
-  const config = table(rows.map(([name = "", text = ""]) => [`  . ${name}`, "->", text]));
-  return `${title}\n${config}\n[queues]\n${queueLines(input.queues)}\n[tasks]\n${taskLines(project)}\n`;
 }
 
 function transportText({ project, brokerUrl }: WorkerBannerInput): string {

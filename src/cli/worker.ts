@@ -12,9 +12,10 @@ export function workerCommand(): Command {
   const command = addWorkerOptions(new Command("worker"))
     .description("Runs tasks as their messages come.")
     .version(`lovage ${version()}`, "--version", "print the version");
-  return command.action(async () =>
-    runCommand("worker", () => runWorker(command.optsWithGlobals<WorkerCommandOptions>())),
-  );
+  return command.action(async () => {
+    const options = command.optsWithGlobals<WorkerCommandOptions>();
+    return runCommand("worker", () => runWorker(options), options.logFormat);
+  });
 }
 
 if (isMain(import.meta.url)) await refineErrors(workerCommand()).parseAsync();

@@ -104,10 +104,11 @@ function judgeSchedule({ beat, reloadProblems, quarantined }: HealthFacts): Chec
     ...quarantined.map(({ entry, reason }) => `${entry} is set aside: ${reason}`),
   ];
   if (problems.length === 0) return ok(beat === null ? "not read yet" : entriesText(beat));
-  const refused =
-    reloadProblems.length === 0 ? "" : "the last reload was refused, the schedule before it is in force; ";
-  const text = `${refused}${count(quarantined.length, "entry")} set aside`;
-  return { status: "degraded", text, problems: problems.slice(0, mostProblems) };
+  const texts = [
+    ...(reloadProblems.length === 0 ? [] : ["the last reload was refused: the schedule before it is in force"]),
+    ...(quarantined.length === 0 ? [] : [`${count(quarantined.length, "entry")} set aside`]),
+  ];
+  return { status: "degraded", text: texts.join("; "), problems: problems.slice(0, mostProblems) };
 }
 
 function entriesText({ entries, paused }: SubjectStatus): string {

@@ -1,7 +1,7 @@
 // Tells the URLs that entries name (`ping:`) what became of each occurrence. Nothing waits for a ping: neither sending nor,
 // for more than a second, stopping.
 import type { Clock } from "../clock.ts";
-import type { Emit, EventStream, LovageEvent } from "../event.ts";
+import type { Emit, EventStream, LovageEvent, Occasion } from "../event.ts";
 import type { EntryPing } from "../schedule/entry.ts";
 import { knock, type KnockOptions } from "./knock.ts";
 
@@ -19,6 +19,7 @@ interface Ping {
   readonly url: string;
 }
 
+const bySchedule: ReadonlySet<Occasion> = new Set(["scheduled", "missed"]);
 const mostAtOnce = 10;
 const stopMs = 1000;
 
@@ -85,16 +86,11 @@ export class Pings {
 
 /** What was asked for by hand says nothing of the schedule, and what its owner had left out is no failure. */
 function tidingsOf(event: LovageEvent): { readonly entry: string; readonly kind: keyof EntryPing } | null {
-  switch (event.type) {
-    case "occurrence-sent":
-      return event.occurrence === "scheduled" || event.occurrence === "missed"
-        ? { entry: event.entry, kind: "success" }
-        : null;
-    case "occurrence-duplicate":
-      return { entry: event.entry, kind: "success" };
-    case "occurrences-missed":
-      return event.cause === "paused" || event.cause === "overlap" ? null : { entry: event.entry, kind: "failure" };
-    default:
-      return null;
+  if (event.type === "occurrences-missed") {
+    const isWished = event.cause === "paused" || event.cause === "overlap";
+    return isWished ? null : { entry: event.entry, kind: "failure" };
   }
+  const isOnQueue =
+    event.type === "occurrence-duplicate" || (event.type === "occurrence-sent" && bySchedule.has(event.occurrence));
+  return isOnQueue ? { entry: event.entry, kind: "success" } : null;
 }

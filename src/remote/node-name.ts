@@ -18,12 +18,13 @@ export function nodeName(
   const [, name = "", place = ""] = /^(?:([^@]*)@)?(.*)$/s.exec(written ?? "") ?? [];
   const [shortHost = host] = host.split(".");
   const whole = `${name || defaultName}@${place || host}`;
-  const expanded = expand(whole, { host, name: shortHost });
-  if (/[\s\0]/.test(expanded)) {
-    const hint = "write a name without blanks, such as w1@%h";
-    throw new LovageError("usage", `-n ${JSON.stringify(written)} is no node name`, { hint });
-  }
-  return expanded;
+  return withoutBlanks(expand(whole, { host, name: shortHost }), written);
+}
+
+function withoutBlanks(name: string, written: string | undefined): string {
+  if (!/[\s\0]/.test(name)) return name;
+  const hint = "write a name without blanks, such as w1@%h";
+  throw new LovageError("usage", `-n ${JSON.stringify(written)} is no node name`, { hint });
 }
 
 /**

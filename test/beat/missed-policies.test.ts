@@ -144,6 +144,35 @@ describe.each(policies)("while the broker is away, under missed: %s,", (missed) 
   });
 });
 
+describe.each(policies)("a beat that is stopped while the broker is away, under missed: %s,", (missed) => {
+  it("comes back to a schedule of which every occurrence is sent or counted, once", async () => {
+    const clock = new ManualClock(startAt);
+    const network = { isDown: false };
+    const broker = new MemoryBroker({
+      clock,
+      before: () => {
+        if (network.isDown) throw new Error("connection refused");
+      },
+    });
+    const entries = [entryOf({ missed })];
+    const first = await stage({ clock, broker, entries });
+    await clock.advance(5_000);
+    network.isDown = true;
+    await clock.advance(20_000);
+    clock.jump(60_000);
+    await clock.advance(6_000);
+    const stopped = first.beat.stop();
+    await clock.advance(1_000);
+    await stopped;
+    network.isDown = false;
+    const second = await stage({ clock, broker, store: first.store, entries });
+    await clock.advance(startAt + 105_000 - clock.now());
+    const { missed: given, skipped, failed } = second.steering.show("ten");
+    expect([second.sent(), second.sent().length + given + skipped + failed]).toEqual([second.sent(), 10]);
+    await second.beat.stop();
+  });
+});
+
 interface World {
   readonly clock: ManualClock;
   readonly network: { isDown: boolean; losesAnswers: boolean };

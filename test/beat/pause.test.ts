@@ -128,6 +128,31 @@ describe("a paused entry", () => {
     await stop(on);
   });
 
+  it.each([
+    [true, 0],
+    [true, 1_000],
+    [false, 0],
+    [false, 1_000],
+  ])(
+    "that is resumed (catch-up: %s) while the broker is still away, %i ms later, counts nothing that goes out after all",
+    async (catchUp, gapMs) => {
+      const { on, cable, clock } = await onLooseCable({ missed: "skip" });
+      cable.isCut = true;
+      await clock.advance(14_000);
+      const pausing = pause(on);
+      await clock.advance(gapMs);
+      await pausing;
+      const resuming = resume(on, catchUp);
+      await clock.advance(2_000 - gapMs);
+      await resuming;
+      cable.isCut = false;
+      await clock.advance(9_000);
+      const { runs, missed, skipped, failed } = on.steering.show("ten");
+      expect([runs, runs + missed + skipped + failed]).toEqual([on.sent().length, 2]);
+      await on.beat.stop();
+    },
+  );
+
   it("stops in the midst of making up a long backlog, and catches up with the rest of it", async () => {
     const clock = new ManualClock(startAt);
     const broker = new MemoryBroker({ clock, before: () => clock.sleep(100) });
@@ -186,6 +211,34 @@ describe("a pause lasts", () => {
     await expectPaused(await stage({ clock, broker, store, entries }));
   });
 
+  it("wherever beat is killed meanwhile, once it was answered", async () => {
+    const killedAfter = async (steps: number): Promise<boolean> => {
+      const life = new Life();
+      const on = await stage({ entries, life });
+      const { clock, broker, store } = on;
+      await clock.advance(15_000);
+      life.killIn(steps);
+      let isAnswered = false;
+      pause(on).then(
+        () => (isAnswered = true),
+        () => undefined,
+      );
+      await clock.advance(0);
+      const isThrough = !life.isOver;
+      life.kill();
+      for (const known of [{ store }, {}]) {
+        const again = await stage({ clock, broker, entries, ...known });
+        await clock.advance(15_000);
+        if (isAnswered) expect([steps, again.sent()]).toEqual([steps, [10]]);
+        await again.beat.stop();
+      }
+      return isThrough;
+    };
+    let steps = 0;
+    while (!(await killedAfter(steps))) steps += 1;
+    expect(steps).toBeGreaterThan(2);
+  });
+
   it("over a crash and a lost record: the broker knows", async () => {
     const life = new Life();
     const { clock, broker } = await paused(life);
@@ -241,6 +294,43 @@ describe("a pause lasts", () => {
     expect(third.steering.show("ten").paused).toBeNull();
     expect(third.sent()).toEqual([10, 20, 30, 40]);
     await third.beat.stop();
+  });
+
+  it("no longer than its entry: one that comes back under its name is not paused, for the next leader neither", async () => {
+    const on = await paused();
+    await on.beat.reload([]);
+    await on.clock.advance(10_000);
+    await on.beat.reload(entries);
+    await on.clock.advance(1_000);
+    expect(on.steering.show("ten").paused).toBeNull();
+    await on.clock.advance(9_000);
+    expect(on.sent()).toEqual([10, 20, 40]);
+    await on.beat.stop();
+    const { clock, broker } = on;
+    const other = await stage({ clock, broker, entries, label: "other:2" });
+    expect(other.steering.show("ten").paused).toBeNull();
+    await clock.advance(10_000);
+    expect(other.sent()).toEqual([10, 20, 40, 50]);
+    await other.beat.stop();
+  });
+
+  it("under names as odd as they come", async () => {
+    const names = ["a:b", "pause:x", "__proto__", "ünï\u0001\n cöde", " "];
+    const odd = names.map((name) => entryOf({ name }));
+    const on = await stage({ entries: odd });
+    await pause(on, { entries: names, by: "\u0000 'quoted\" by", reason: "line\nbreak" });
+    await on.beat.stop();
+    const { clock, broker } = on;
+    const other = await stage({ clock, broker, entries: odd });
+    await clock.advance(20_000);
+    expect(other.sent()).toEqual([]);
+    expect(other.steering.status().paused).toBe(5);
+    expect(other.steering.show("__proto__").paused).toEqual({
+      at: startAt,
+      by: "\u0000 'quoted\" by",
+      reason: "line\nbreak",
+    });
+    await other.beat.stop();
   });
 
   it("and is ended for good: neither record nor broker bring it back", async () => {
@@ -444,4 +534,39 @@ describe("resume", () => {
     expect(other.eventsOf("occurrences-missed").every((event) => event.fromAt >= startAt + 60_000)).toBe(true);
     await other.beat.stop();
   });
+
+  it.each(["the same record", "a record of its own"])(
+    "sends nothing of the pause, wherever beat is killed meanwhile, when the next has %s",
+    async (whose) => {
+      const killedAfter = async (steps: number): Promise<boolean> => {
+        const life = new Life();
+        const on = await stage({ life });
+        const { clock, broker, store } = on;
+        await clock.advance(20_000);
+        await pause(on);
+        await clock.advance(37_000);
+        life.killIn(steps);
+        let isAnswered = false;
+        resume(on).then(
+          () => (isAnswered = true),
+          () => undefined,
+        );
+        await clock.advance(0);
+        const isThrough = !life.isOver;
+        life.kill();
+        const label = "other:2";
+        const other = await stage({ clock, broker, label, ...(whose === "the same record" ? { store } : {}) });
+        await clock.advance(20_000);
+        const { paused } = other.steering.show("ten");
+        expect([steps, other.sent().filter((seconds) => seconds <= 50)]).toEqual([steps, [10, 20]]);
+        if (isAnswered) expect([steps, paused]).toEqual([steps, null]);
+        if (paused === null) expect([steps, other.sent().at(-1)]).toEqual([steps, 70]);
+        await other.beat.stop();
+        return isThrough;
+      };
+      let steps = 0;
+      while (!(await killedAfter(steps))) steps += 1;
+      expect(steps).toBeGreaterThan(2);
+    },
+  );
 });

@@ -245,7 +245,7 @@ export function describeLeases(name: string, open: () => Promise<LeaseFixture>):
 }
 
 function notesOf<Text extends string | null>(notes: Readonly<Record<string, Text>>): ReadonlyMap<string, Text> {
-  return new Map(Object.entries(notes) as [string, Text][]);
+  return new Map(Object.entries<Text>(notes));
 }
 
 export function leaseOf(acquired: Acquired): Lease {

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-export type ServiceName = "redis" | "celery";
+export type ServiceName = "redis" | "celery" | "systemd";
 
 interface Package {
   readonly names: readonly string[];
@@ -14,6 +14,8 @@ const python = "/usr/bin/python3";
 
 const packages: Readonly<Record<ServiceName, Package>> = {
   redis: { names: ["redis-server"], present: () => onPath("redis-server") },
+  /** Its programs alone: nothing is started by it. */
+  systemd: { names: ["systemd"], present: () => onPath("systemd-analyze") },
   celery: {
     names: ["celery", "python3-redis", "python3-ephem"],
     present: () => existsSync(python) && spawnSync(python, ["-c", "import celery, redis, ephem"]).status === 0,

@@ -14,7 +14,7 @@ interface Run {
 }
 
 const projectDir = fileURLToPath(new URL("../helper/python", import.meta.url));
-const hasCelery = await requireService("celery");
+const hasCelery = requireService("redis") && requireService("celery");
 const timeout = 90_000;
 
 const projectOf = (settings: object): string => `
@@ -46,7 +46,7 @@ function shortestGap(runs: readonly Run[]): number {
 describe.skipIf(!hasCelery)("overlap: skip, with tasks of a Python worker", { timeout }, () => {
   it("lets no two runs of an entry overlap, by the result backend", async () => {
     await using redis = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     const results = redis.url.replace(/0$/, "1");
     await linkPackage(folder.path);
     await writeFiles(folder.path, {
@@ -74,7 +74,7 @@ describe.skipIf(!hasCelery)("overlap: skip, with tasks of a Python worker", { ti
 
   it("does so by the workers' events, and after another beat has taken over", async () => {
     await using redis = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await linkPackage(folder.path);
     await writeFiles(folder.path, {
       "proj.ts": projectOf({ broker: redis.url, workerSendTaskEvents: true }),
@@ -106,7 +106,7 @@ describe.skipIf(!hasCelery)("overlap: skip, with tasks of a Python worker", { ti
 
   it("goes on when the previous run has ended while no beat was there to hear it", async () => {
     await using redis = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await linkPackage(folder.path);
     await writeFiles(folder.path, {
       "proj.ts": projectOf({ broker: redis.url, workerSendTaskEvents: true }),
@@ -133,7 +133,7 @@ describe.skipIf(!hasCelery)("overlap: skip, with tasks of a Python worker", { ti
 describe.skipIf(!hasCelery)("overlap: skip_queued", { timeout }, () => {
   it("leaves one message in the queue of a worker that is down", async () => {
     await using redis = await startRedis();
-    await using folder = await temporaryFolder();
+    await using folder = temporaryFolder();
     await linkPackage(folder.path);
     await writeFiles(folder.path, {
       "proj.ts": projectOf({ broker: redis.url, workerSendTaskEvents: true }),

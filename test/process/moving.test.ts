@@ -128,7 +128,9 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))("moving f
     await using folder = temporaryFolder();
     await writeFiles(folder.path, { "schedules/.keep": "", "proj.py": everySecond });
     const { path } = folder;
-    expect(runPython([exporter, "-A", "proj", "-o", "schedules/proj.yaml"], path).stderr).toContain("7 carried, 0 left");
+    expect(runPython([exporter, "-A", "proj", "-o", "schedules/proj.yaml"], path).stderr).toContain(
+      "7 carried, 0 left",
+    );
 
     const client = redis.client();
     await runCeleryBeat(path, redis.url, async () => (await client.llen("celery")) >= 9);

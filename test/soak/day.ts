@@ -41,15 +41,15 @@ const drainMs = 600_000;
 const scope = "soak";
 const handoverHour = 12;
 
-/** Some hundred, of the usual kinds: seconds to a day apart. */
+/** Some hundred, of the usual kinds: a minute to a day apart. */
 function makeEntries(): readonly Entry[] {
   const schedules: Schedule[] = [
-    ...Array.from({ length: 10 }, (_, index) => every(30 + index)),
+    ...Array.from({ length: 10 }, (_, index) => every(60 + index)),
     ...Array.from({ length: 60 }, (_, index) => every(600 + 60 * index)),
     ...Array.from({ length: 60 }, () => crontab("*/5 * * * *")),
     ...Array.from({ length: 120 }, (_, index) => crontab(`${index % 60} * * * *`)),
     ...Array.from({ length: 40 }, (_, index) => crontab(`30 ${index % 24} * * *`, { timezone: "Europe/Berlin" })),
-    ...Array.from({ length: 10 }, () => crontab("*/10 * * * * *")),
+    ...Array.from({ length: 10 }, () => crontab("* * * * *")),
   ];
   return schedules.map((schedule, index) =>
     entryOf({ name: `e${index}`, task: "proj.t", args: [index], schedule, missed: "all" }),

@@ -35,11 +35,26 @@ describe("a place where no beat-record can be", () => {
   });
 
   it.each([
-    ["redis://127.0.0.1/0", "a beat-record in Redis is planned, but not there yet"],
+    ["http://user:secret@host/", '"http://user:***@host/" is no place for a beat-record'],
     ["sqlite:///var/beat", '"sqlite:///var/beat" is no place for a beat-record'],
     ["", '"" is no place for a beat-record'],
   ])("is refused when it is no file: %j", async (location, message) => {
     await expect(openStore(location)).rejects.toMatchObject({ code: "store", message });
+  });
+
+  it.each([
+    [{}, "redis://:secret@host/0", "the beat-record redis://:***@host/0 needs a scope: whose it is"],
+    [{ scope: "" }, "sentinel://host/0", "the beat-record sentinel://host/0 needs a scope: whose it is"],
+    [{ scope: "app" }, "redis://host/x", 'beat-record URL redis://host/x: database "x" is not a number'],
+    [
+      { scope: "app", transportOptions: { socket_timeout: 0 } },
+      "redis://host/0",
+      "broker_transport_options.socket_timeout must be a number of seconds above 0",
+    ],
+  ])("is refused before anything connects: %j at %s", async (options, location, message) => {
+    for (const open of [openStore, openStoreReadOnly]) {
+      await expect(open(location, options)).rejects.toMatchObject({ code: "config", message });
+    }
   });
 });
 

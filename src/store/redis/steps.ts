@@ -26,8 +26,9 @@ export function* steps(changes: Changes, history: number): Generator<readonly st
   if (step.length > 0 || items.size === 0) yield step;
 }
 
-export function writeState({ name: _, ...state }: EntryState): string {
-  return JSON.stringify(state);
+/** Without the name, which is in the key. */
+export function writeState(state: EntryState): string {
+  return JSON.stringify({ ...state, name: undefined });
 }
 
 /** Null for what is no state: somebody else's hand was in it. */
@@ -37,8 +38,8 @@ export function readState(name: string, text: string): EntryState | null {
   return typeof state.scheduleHash === "string" && isStorable(state) ? state : null;
 }
 
-export function writeRun({ entry: _, ...run }: Run): string {
-  return JSON.stringify(run);
+export function writeRun(run: Run): string {
+  return JSON.stringify({ ...run, entry: undefined });
 }
 
 /** Null for what is no run. */

@@ -1,0 +1,140 @@
+// Pausing and resuming: in force at once, written to the record and to the broker, and told to nobody who does not lead.
+import { StaleTermError } from "../broker/broker.ts";
+import type { Clock, Instant } from "../clock.ts";
+import type { LovageError } from "../error.ts";
+import type { Emit } from "../event.ts";
+import type { EntryState, Pause } from "../store/store.ts";
+import type { Ledger } from "./ledger.ts";
+import type { Occurrence } from "./occurrence.ts";
+import { pauseName, readPauses, writePause } from "./pauses.ts";
+import type { Plan, Slot } from "./plan.ts";
+import { type Dropped, droppedUpTo } from "./recover.ts";
+import { settlePaused } from "./settle.ts";
+import type { PauseRequest, ResumeRequest } from "./steering.ts";
+
+export interface PausingOptions {
+  readonly plan: Plan;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Taken from the plan, and not sent yet. */
+  readonly pending: () => readonly Occurrence[];
+  /** There may be something new to do. */
+  readonly wake: () => void;
+  readonly standby: (why: string) => LovageError;
+}
+
+const noteWithinMs = 1000;
+/** Occurrences of a pause are counted up to here, for people. */
+const countLimit = 10_000;
+
+export class Pausing {
+  readonly #options: PausingOptions;
+  /** When something was last said of an entry's pause: what is said next is later, whatever this host's clock thinks. */
+  readonly #notedAt = new Map<string, Instant>();
+
+  constructor(options: PausingOptions) {
+    this.#options = options;
+  }
+
+  /** At the beginning of a term: what was said under others. */
+  adopt(notes: ReadonlyMap<string, string>): void {
+    for (const [entry, { at }] of readPauses(notes)) this.#notedAt.set(entry, at);
+  }
+
+  /** In force at once; resolves when it is written down. */
+  async pause(slots: readonly Slot[], { entries, by, reason }: PauseRequest): Promise<void> {
+    const { plan, clock, emit } = this.#options;
+    const now = clock.now();
+    const before = slots.map(({ state }) => state);
+    const pauses = entries.map((name): [string, Pause] => [name, { at: this.#saidAt(name, now), by, reason }]);
+    plan.setPaused(new Map(pauses), now);
+    await this.#writePauses(slots, before, now);
+    for (const entry of entries) emit({ type: "entry-paused", entry, by, reason });
+  }
+
+  /** Gives how many occurrences were given up, of those that were paused. */
+  async resume(slots: readonly Slot[], { by, catchUp }: ResumeRequest): Promise<ReadonlyMap<Slot, number>> {
+    const { plan, ledger, clock, emit, wake } = this.#options;
+    const now = clock.now();
+    const paused = slots.filter(({ state }) => state.paused !== null);
+    const before = paused.map(({ state }) => state);
+    // What was taken before the pause, and could not be sent yet, is on its way again and no part of the pause.
+    const taken = takenUpTo(this.#options.pending());
+    const after = ({ entry, state }: Slot): Instant => Math.max(state.settledAt, taken.get(entry.name) ?? 0);
+    const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, after(slot), now)]));
+    const settled = [...given].flatMap(([slot, dropped]) =>
+      dropped === null ? [] : [settlePaused(slot, dropped, now)],
+    );
+    for (const { entry } of paused) this.#saidAt(entry.name, now);
+    plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now, after);
+    await this.#writePauses(paused, before, now);
+    for (const { entry } of paused) emit({ type: "entry-resumed", entry: entry.name, by, catchUp });
+    await ledger.settle(
+      settled.map((one) => ({ ...one, states: one.states.flatMap(({ name }) => stateOf(plan, name)) })),
+    );
+    wake();
+    return new Map([...given].map(([slot, dropped]) => [slot, dropped?.count ?? 0]));
+  }
+
+  #saidAt(entry: string, now: Instant): Instant {
+    const at = Math.max(now, (this.#notedAt.get(entry) ?? 0) + 1);
+    this.#notedAt.set(entry, at);
+    return at;
+  }
+
+  /** Under a term that is over it was never said: the one who leads decides. */
+  async #writePauses(slots: readonly Slot[], before: readonly EntryState[], now: Instant): Promise<void> {
+    const { ledger, plan, clock } = this.#options;
+    const states = slots.map(({ state }) => state);
+    const noteOf = ({ name, paused }: EntryState): readonly [string, string] => {
+      const at = this.#notedAt.get(name) ?? now;
+      return [pauseName(name), writePause({ at, paused })];
+    };
+    const notes = states.map(noteOf);
+    const recorded = ledger.record({ states });
+    const limit = new AbortController();
+    const noted = ledger.note(new Map(notes)).finally(() => limit.abort());
+    try {
+      // A broker that does not answer is told later; the pause holds here and in the record.
+      await Promise.race([noted, clock.sleep(noteWithinMs, limit.signal)]);
+    } catch (error) {
+      if (!(error instanceof StaleTermError)) throw error;
+      for (const [name] of notes) ledger.dropNote(name);
+      restore(plan, before, now);
+      await ledger.record({ states: before });
+      throw this.#options.standby("another beat leads");
+    }
+    noted.catch(() => undefined);
+    await recorded;
+  }
+}
+
+function stateOf(plan: Plan, name: string): readonly EntryState[] {
+  const state = plan.slots.get(name)?.state;
+  return state === undefined ? [] : [state];
+}
+
+function restore(plan: Plan, states: readonly EntryState[], now: Instant): void {
+  for (const state of states) {
+    const slot = plan.slots.get(state.name);
+    if (slot !== undefined) slot.state = state;
+  }
+  plan.setPaused(new Map(states.map(({ name, paused }) => [name, paused])), now);
+}
+
+function takenUpTo(pending: readonly Occurrence[]): ReadonlyMap<string, Instant> {
+  const taken = new Map<string, Instant>();
+  for (const { entry, dueAt, byHand } of pending) {
+    if (byHand === undefined) taken.set(entry.name, Math.max(dueAt, taken.get(entry.name) ?? 0));
+  }
+  return taken;
+}
+
+/** What the schedule held since the pause began. */
+function droppedBy({ entry, schedule, state }: Slot, after: Instant, now: Instant): Dropped | null {
+  const { paused } = state;
+  if (paused === null || !entry.enabled || (entry.maxRuns !== null && state.runs >= entry.maxRuns)) return null;
+  const reason = `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
+  return droppedUpTo(schedule, { after, until: now, limit: countLimit }, reason);
+}

@@ -1,0 +1,301 @@
+import { spawnSync } from "node:child_process";
+import { cp, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { parse, parseAllDocuments } from "yaml";
+import { linkPackage, packageRoot, writeFiles } from "../helper/beat-process.ts";
+import { requireService } from "../helper/debian.ts";
+import { freePort } from "../helper/port.ts";
+import { startRedis } from "../helper/redis.ts";
+import { type RunningProgram, startProgram } from "../helper/service.ts";
+import { temporaryFolder, type TemporaryFolder } from "../helper/temporary-folder.ts";
+import { waitUntil } from "../helper/wait.ts";
+
+const deploy = (path: string): Promise<string> => readFile(join(packageRoot, "deploy", path), "utf8");
+
+interface Service {
+  readonly entrypoint?: readonly string[];
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  readonly healthcheck: { readonly test: readonly string[] };
+}
+
+interface Container {
+  readonly command?: readonly string[];
+  readonly args: readonly string[];
+  readonly env: readonly { readonly name: string; readonly value?: string }[];
+  readonly ports: readonly { readonly name: string; readonly containerPort: number }[];
+  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+  readonly startupProbe: HttpProbe;
+  readonly livenessProbe: HttpProbe;
+  readonly readinessProbe: HttpProbe & { readonly exec: { readonly command: readonly string[] } };
+}
+
+interface HttpProbe {
+  readonly httpGet: { readonly path: string; readonly port: string };
+}
+
+interface Manifest {
+  readonly kind: string;
+  readonly data: Readonly<Record<string, string>>;
+  readonly spec: {
+    readonly replicas: number;
+    readonly template: { readonly spec: { readonly containers: readonly Container[]; readonly volumes: unknown } };
+  };
+}
+
+/** What stands for places of the image or the machine here: applied to arguments and environment alike. */
+type Places = Readonly<Record<string, string>>;
+
+const inPlace = (text: string, places: Places): string =>
+  Object.entries(places).reduce((placed, [from, to]) => placed.replaceAll(from, to), text);
+
+/** The commands of the image on the path, as the Dockerfile puts them there. */
+async function binFolder(folder: TemporaryFolder): Promise<string> {
+  const bin = folder.file("bin");
+  await mkdir(bin);
+  for (const [name, file] of Object.entries({ beat: "beat.js", worker: "worker.js", lovage: "main.js" })) {
+    await symlink(join(packageRoot, "dist/cli", file), join(bin, name));
+  }
+  return `${bin}:${process.env["PATH"]}`;
+}
+
+/** A copy of the example project, to see that nothing is written into it. */
+async function exampleProject(folder: TemporaryFolder): Promise<string> {
+  const project = folder.file("app");
+  const filter = (path: string): boolean => !/beat-record|\.lovage/.test(path);
+  await cp(join(packageRoot, "examples/first"), project, { recursive: true, filter });
+  await linkPackage(project);
+  return project;
+}
+
+async function answers(port: number, path: string, text = ""): Promise<boolean> {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`);
+  return response.status === 200 && (await response.text()).includes(text);
+}
+
+function until(program: RunningProgram, text: string | RegExp): Promise<unknown> {
+  const saw = (): boolean => program.output().search(text) !== -1;
+  return waitUntil(saw, { what: `${text}`, timeoutMs: 60_000, detail: program.output });
+}
+
+function succeeds([command = "", ...args]: readonly string[], cwd: string, env: Places): boolean {
+  return spawnSync(command, args, { cwd, env: { ...process.env, ...env }, timeout: 30_000 }).status === 0;
+}
+
+describe.skipIf(!requireService("redis"))("deploy/docker-compose.yaml", () => {
+  it("starts Redis, beat and worker that run the example project, and whose health checks pass", async () => {
+    await using folder = temporaryFolder();
+    const { services } = parse(await deploy("docker-compose.yaml")) as { services: Readonly<Record<string, Service>> };
+    const { redis: server, beat, worker } = services;
+    if (server === undefined || beat === undefined || worker === undefined) throw new Error("a service is missing");
+    const [program, ...args] = server.command;
+    expect(program).toBe("redis-server");
+    await using redis = await startRedis({ args });
+    const [PATH, project, port] = [await binFolder(folder), await exampleProject(folder), await freePort()];
+    await mkdir(folder.file("data"));
+    const places = {
+      "redis://redis:6379": redis.url.replace("/0", ""),
+      "/data/": `${folder.path}/data/`,
+      "0.0.0.0:8787": `127.0.0.1:${port}`,
+      "$$(hostname)": hostname(),
+    };
+    const files = await readdir(project, { recursive: true });
+    const start = async ({ entrypoint = ["beat"], command, environment }: Service): Promise<Started> => {
+      const env = Object.fromEntries(
+        Object.entries(environment).map(([name, value]) => [name, inPlace(value, places)]),
+      );
+      const [name = "", ...first] = entrypoint;
+      const given = [...first, ...command].map((word) => inPlace(word, places));
+      return {
+        program: await startProgram(name, given, { cwd: project, env: { ...env, PATH } }),
+        env: { ...env, PATH },
+      };
+    };
+    const running = [await start(beat), await start(worker)];
+    const [beatRuns, workerRuns] = running as [Started, Started];
+    try {
+      await until(workerRuns.program, /Task proj\.hello\[.+ succeeded/);
+      await until(beatRuns.program, "leading scope proj");
+      expect(beat.healthcheck.test[0]).toBe("CMD");
+      expect(succeeds(beat.healthcheck.test.slice(1), project, beatRuns.env)).toBe(true);
+      const [kind, script = ""] = worker.healthcheck.test;
+      expect(kind).toBe("CMD-SHELL");
+      expect(succeeds(["sh", "-c", inPlace(script, places)], project, workerRuns.env)).toBe(true);
+      for (const path of ["/healthz", "/metrics"]) expect(await answers(port, path), path).toBe(true);
+      // It is mounted read-only.
+      expect(await readdir(project, { recursive: true })).toEqual(files);
+    } finally {
+      for (const { program } of running) await program.stop();
+    }
+    expect(running.map(({ program }) => program.exitCode())).toEqual([0, 0]);
+    expect(succeeds(beat.healthcheck.test.slice(1), project, beatRuns.env)).toBe(false);
+  });
+});
+
+interface Started {
+  readonly program: RunningProgram;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+describe.skipIf(!requireService("redis"))("deploy/kubernetes", () => {
+  it("runs two beats of which one leads, answers the probes, takes over an edited ConfigMap and a lead given up", async () => {
+    await using folder = temporaryFolder();
+    await using redis = await startRedis();
+    const manifests = await manifestsOf("beat.yaml");
+    const container = containerOf(manifests);
+    const deployment = manifests.find(({ kind }) => kind === "Deployment");
+    const data = manifests.find(({ kind }) => kind === "ConfigMap")?.data ?? {};
+    const [PATH, swap] = [await binFolder(folder), await configMap(folder, data)];
+    const paths = container.volumeMounts.map(({ mountPath }) => mountPath);
+    for (const path of ["/schedules", "/var/lib/lovage"]) expect(paths).toContain(path);
+    expect(container.ports).toEqual([{ name: "http", containerPort: 8787 }]);
+    expect(deployment?.spec.replicas).toBe(2);
+
+    const pods = await Promise.all(
+      [1, 2].map(async (pod) => {
+        const [record, port] = [folder.file(`record-${pod}`), await freePort()];
+        await mkdir(record);
+        const schedules = folder.file("schedules");
+        const places = { "/schedules": schedules, "/var/lib/lovage": record, "0.0.0.0:8787": `127.0.0.1:${port}` };
+        const env = { PATH, CELERY_BROKER_URL: redis.url, HTTP: String(port) };
+        const program = await startProgram(
+          "beat",
+          container.args.map((word) => inPlace(word, places)),
+          { env },
+        );
+        return { program, port };
+      }),
+    );
+    const outputs = (): string => pods.map(({ program }) => program.output()).join("\n");
+    try {
+      for (const { port } of pods) {
+        for (const { httpGet } of [container.startupProbe, container.livenessProbe, container.readinessProbe]) {
+          expect(httpGet.port).toBe("http");
+          const isThere = (): Promise<boolean> => answers(port, httpGet.path);
+          await waitUntil(isThere, { what: httpGet.path, timeoutMs: 60_000, detail: outputs });
+        }
+      }
+      const ready = await Promise.all(
+        pods.map(({ port }) => answers(port, container.readinessProbe.httpGet.path, "stands by")),
+      );
+      expect(ready.filter(Boolean)).toHaveLength(1);
+      const [leader, standby] = ready[0] === true ? [pods[1], pods[0]] : [pods[0], pods[1]];
+      if (leader === undefined || standby === undefined) throw new Error("two beats were started");
+
+      const [[file = "", text = ""] = []] = Object.entries(data);
+      await swap({ [file]: text.replace("30s", "20s") });
+      await until(leader.program, "1 rescheduled");
+      await until(standby.program, /reload-applied/);
+      await leader.program.stop();
+      await until(standby.program, "leading scope shop with 2 entries");
+    } finally {
+      for (const { program } of pods) await program.stop();
+    }
+    expect(pods.map(({ program }) => program.exitCode())).toEqual([0, 0]);
+  });
+
+  it("runs a worker that its probe finds by the pod's name", async () => {
+    await using folder = temporaryFolder();
+    await using redis = await startRedis();
+    const container = containerOf(await manifestsOf("worker.yaml"));
+    const [PATH, project] = [await binFolder(folder), await exampleProject(folder)];
+    const env = { PATH, POD_NAME: "lovage-worker-1", CELERY_BROKER_URL: redis.url, CELERY_RESULT_BACKEND: redis.url };
+    for (const { name } of container.env) expect(Object.keys(env)).toContain(name);
+    const args = container.args.map((word) => word.replace(/\$\((\w+)\)/g, (_, name: keyof typeof env) => env[name]));
+    const worker = await startProgram(container.command?.[0] ?? "", args, { cwd: project, env });
+    try {
+      await until(worker, "worker-ready");
+      expect(succeeds(container.readinessProbe.exec.command, project, env)).toBe(true);
+      expect(succeeds(container.readinessProbe.exec.command, project, { ...env, POD_NAME: "another" })).toBe(false);
+    } finally {
+      await worker.stop();
+    }
+  });
+});
+
+async function manifestsOf(file: string): Promise<readonly Manifest[]> {
+  return parseAllDocuments(await deploy(`kubernetes/${file}`)).map((document) => document.toJS() as Manifest);
+}
+
+function containerOf(manifests: readonly Manifest[]): Container {
+  const found = manifests.find(({ kind }) => kind === "Deployment")?.spec.template.spec.containers[0];
+  if (found === undefined) throw new Error("there is no container");
+  return found;
+}
+
+/** As the kubelet mounts it: links into a folder behind a link that is swapped as a whole. */
+async function configMap(
+  folder: TemporaryFolder,
+  data: Readonly<Record<string, string>>,
+): Promise<(data: Readonly<Record<string, string>>) => Promise<void>> {
+  const mount = folder.file("schedules");
+  let version = 0;
+  const swap = async (files: Readonly<Record<string, string>>): Promise<void> => {
+    version += 1;
+    await writeFiles(join(mount, `..v${version}`), files);
+    await symlink(`..v${version}`, join(mount, "..data_tmp"));
+    await rename(join(mount, "..data_tmp"), join(mount, "..data"));
+  };
+  await mkdir(mount);
+  await swap(data);
+  for (const name of Object.keys(data)) await symlink(join("..data", name), join(mount, name));
+  return swap;
+}
+
+describe("deploy/systemd", () => {
+  it.each(["beat", "worker"])("lovage-%s.service starts by its own command line and environment", async (name) => {
+    await using folder = temporaryFolder();
+    const project = await exampleProject(folder);
+    const unit = await deploy(`systemd/lovage-${name}.service`);
+    const [, line = ""] = /^ExecStart=(.+)$/m.exec(unit) ?? [];
+    const [command = "", ...words] = line.split(" ");
+    expect(command).toBe(`/srv/proj/node_modules/.bin/${name}`);
+    const broker = `sqlite:///${folder.file("broker.sqlite")}`;
+    const given = Object.fromEntries(assignments(await deploy("systemd/lovage.env"))) as Places;
+    expect(Object.keys(given)).toEqual(["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"]);
+    const env = { CELERY_BROKER_URL: broker, CELERY_RESULT_BACKEND: `sqlite:///${folder.file("results.sqlite")}` };
+    const places = { "${STATE_DIRECTORY}": folder.path, "8787": String(await freePort()), "%%": "%" };
+    const args = [join(packageRoot, `dist/cli/${name}.js`), ...words.map((word) => inPlace(word, places))];
+    const program = await startProgram(process.execPath, args, { cwd: project, env });
+    try {
+      await until(program, name === "beat" ? "leading scope proj" : /worker@\S+ ready\./);
+      if (name === "beat") {
+        program.signal("SIGHUP");
+        await until(program, "schedule: reloaded");
+      }
+    } finally {
+      await program.stop();
+    }
+    expect(program.exitCode()).toBe(0);
+  });
+
+  it.skipIf(!requireService("systemd"))("has units without a mistake in them, by systemd-analyze", async () => {
+    await using folder = temporaryFolder();
+    const program = folder.file("program");
+    await writeFile(program, "#!/bin/sh\n", { mode: 0o755 });
+    const units = await Promise.all(
+      ["lovage-beat.service", "lovage-worker.service"].map(async (name) => {
+        const text = (await deploy(`systemd/${name}`))
+          .replace(/\/srv\/proj\/\S+/, program)
+          .replaceAll("/srv/proj", folder.path);
+        await writeFile(folder.file(name), text);
+        return folder.file(name);
+      }),
+    );
+    const { status, stderr } = spawnSync("systemd-analyze", ["verify", ...units], {
+      encoding: "utf8",
+      timeout: 60_000,
+    });
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+  });
+});
+
+function assignments(text: string): readonly (readonly [string, string])[] {
+  return text.split("\n").flatMap((line) => {
+    const [, name, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
+    return name === undefined ? [] : [[name, value ?? ""] as const];
+  });
+}

@@ -136,7 +136,7 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
   "overlap-given-up": [
     [
       { type: "overlap-given-up", entry: "sync", taskId: "9f0c", sentAt: DUE, limitMs: 7_200_000 },
-      ["WARN Scheduler: sync: its run of 2026-11-22T23:30:00Z (id=9f0c) has shown no end in 2 h; it counts as gone"],
+      ["WARNING Scheduler: sync: its run of 2026-11-21T10:00:00Z (id=9f0c) has shown no end in 2 h; it counts as gone"],
     ],
   ],
   "entry-paused": [

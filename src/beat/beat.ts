@@ -15,6 +15,7 @@ import type { Store } from "../store/store.ts";
 import { Leader } from "./leader.ts";
 import type { Occurrence } from "./occurrence.ts";
 import type { OverlapGate } from "./overlap.ts";
+import { pauseName } from "./pauses.ts";
 import type { PlanChange } from "./plan.ts";
 import type { BeatSteering, BeatStatus } from "./steering.ts";
 import { Takeover } from "./takeover.ts";
@@ -134,6 +135,7 @@ export class Beat implements Service {
     // What the plan changed is made known at once: a crash must not make an edit look like something missed.
     const states = [...added, ...changed].flatMap((name) => plan.slots.get(name)?.state ?? []);
     ledger.mark([...states.map(({ name }) => name), ...removed]);
+    ledger.forgetNotes(removed.map(pauseName));
     await Promise.all([ledger.flush(), ledger.record({ states, forget: removed })]);
   }
 

@@ -77,6 +77,11 @@ export class Ledger {
     if (this.#isStale || this.#lease === null) throw new StaleTermError(scope, term);
   }
 
+  /** Notes of what is gone go with the next flush. */
+  forgetNotes(names: readonly string[]): void {
+    if (this.#lease !== null) for (const name of names) this.#notes.set(name, null);
+  }
+
   /** Forgets a note that waits, because the broker has a newer one. */
   dropNote(name: string): void {
     this.#notes.delete(name);

@@ -30,6 +30,8 @@ export interface BeatNodeOptions {
 }
 
 const retry: BackoffOptions = { firstMs: 500, mostMs: 30_000 };
+/** Less often than a worker, for an idle beat should cost nothing. Each tells monitors when to miss the next. */
+const heartbeatMs = 10_000;
 /** The end of a beat takes no longer for it. */
 const stopMs = 300;
 
@@ -74,6 +76,7 @@ export class BeatNode implements Service {
       events: this.#dispatcher,
       clock,
       load: () => ({ active: 0, processed: this.#sent }),
+      intervalMs: heartbeatMs,
     });
     this.#mailbox = new Mailbox({
       ...node,

@@ -5,11 +5,11 @@ import type { LovageError } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { EntryState, Pause } from "../store/store.ts";
 import type { Ledger } from "./ledger.ts";
-import type { Occurrence } from "./occurrence.ts";
 import { pauseName, readPauses, writePause } from "./pauses.ts";
 import type { Plan, Slot } from "./plan.ts";
 import { type Dropped, droppedUpTo } from "./recover.ts";
 import { settlePaused } from "./settle.ts";
+import { takenUpTo } from "./under-way.ts";
 import type { PauseRequest, ResumeRequest } from "./steering.ts";
 
 export interface PausingOptions {
@@ -17,8 +17,8 @@ export interface PausingOptions {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly emit: Emit;
-  /** Taken from the plan, and not sent yet. */
-  readonly pending: () => readonly Occurrence[];
+  /** Takes what waits to be sent out of line. */
+  readonly withdraw: (entries: ReadonlySet<string>) => void;
   /** There may be something new to do. */
   readonly wake: () => void;
   readonly standby: (why: string) => LovageError;
@@ -44,11 +44,12 @@ export class Pausing {
 
   /** In force at once; resolves when it is written down. */
   async pause(slots: readonly Slot[], { entries, by, reason }: PauseRequest): Promise<void> {
-    const { plan, clock, emit } = this.#options;
+    const { plan, clock, emit, withdraw } = this.#options;
     const now = clock.now();
     const before = slots.map(({ state }) => state);
     const pauses = entries.map((name): [string, Pause] => [name, { at: this.#saidAt(name, now), by, reason }]);
     plan.setPaused(new Map(pauses), now);
+    withdraw(new Set(entries));
     await this.#writePauses(slots, before, now);
     for (const entry of entries) emit({ type: "entry-paused", entry, by, reason });
   }
@@ -59,15 +60,12 @@ export class Pausing {
     const now = clock.now();
     const paused = slots.filter(({ state }) => state.paused !== null);
     const before = paused.map(({ state }) => state);
-    // What was taken before the pause, and could not be sent yet, is on its way again and no part of the pause.
-    const taken = takenUpTo(this.#options.pending());
-    const after = ({ entry, state }: Slot): Instant => Math.max(state.settledAt, taken.get(entry.name) ?? 0);
-    const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, after(slot), now)]));
+    const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, now)]));
     const settled = [...given].flatMap(([slot, dropped]) =>
       dropped === null ? [] : [settlePaused(slot, dropped, now)],
     );
     for (const { entry } of paused) this.#saidAt(entry.name, now);
-    plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now, after);
+    plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now, takenUpTo);
     await this.#writePauses(paused, before, now);
     for (const { entry } of paused) emit({ type: "entry-resumed", entry: entry.name, by, catchUp });
     await ledger.settle(
@@ -123,18 +121,11 @@ function restore(plan: Plan, states: readonly EntryState[], now: Instant): void 
   plan.setPaused(new Map(states.map(({ name, paused }) => [name, paused])), now);
 }
 
-function takenUpTo(pending: readonly Occurrence[]): ReadonlyMap<string, Instant> {
-  const taken = new Map<string, Instant>();
-  for (const { entry, dueAt, byHand } of pending) {
-    if (byHand === undefined) taken.set(entry.name, Math.max(dueAt, taken.get(entry.name) ?? 0));
-  }
-  return taken;
-}
-
-/** What the schedule held since the pause began. */
-function droppedBy({ entry, schedule, state }: Slot, after: Instant, now: Instant): Dropped | null {
+/** What the schedule held since the pause began; what was on its way then, and still is, is no part of it. */
+function droppedBy(slot: Slot, now: Instant): Dropped | null {
+  const { entry, schedule, state } = slot;
   const { paused } = state;
   if (paused === null || !entry.enabled || (entry.maxRuns !== null && state.runs >= entry.maxRuns)) return null;
   const reason = `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
-  return droppedUpTo(schedule, { after, until: now, limit: countLimit }, reason);
+  return droppedUpTo(schedule, { after: takenUpTo(slot), until: now, limit: countLimit }, reason);
 }

@@ -7,6 +7,8 @@ import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState, Pause } from "../store/store.ts";
 import { Heap } from "./heap.ts";
+import type { Dropped } from "./recover.ts";
+import { none } from "./under-way.ts";
 import { anchored, isCurrent, neverRun } from "./standing.ts";
 
 /** One entry on its way through time. */
@@ -22,6 +24,10 @@ export interface Slot {
   sendAt: Instant;
   /** Runs taken from the plan, settled or still under way. */
   taken: number;
+  /** Nominal times taken from the plan and not settled yet, oldest first. */
+  underWay: readonly Instant[];
+  /** Given up, but not to be written down before what is under way in front of it. */
+  deferred: readonly Dropped[];
   /** What was due up to here fell into a pause, and counts as missed. */
   resumedAt: Instant;
   /** Why its schedule was set aside; null while it is sound. */
@@ -201,8 +207,9 @@ export class Plan {
     }
     const kept = isCurrent(entry, state) ? state : freshState(entry, state, countFrom);
     const { schedule } = entry;
+    const { underWay = none, deferred = none } = slot ?? {};
     const nothingDue = { dueAt: null, sendAt: 0, resumedAt: Number.NEGATIVE_INFINITY, fault: null };
-    const placed: Slot = { entry, schedule, state: kept, taken: kept.runs, ...nothingDue };
+    const placed: Slot = { entry, schedule, state: kept, taken: kept.runs, underWay, deferred, ...nothingDue };
     this.#slots.set(entry.name, placed);
     this.#replan(placed, kept.settledAt);
   }

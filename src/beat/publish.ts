@@ -77,6 +77,15 @@ export class Publisher {
     return [...made, ...this.#waiting];
   }
 
+  /** Takes what waits of these entries out of line. What is on its way stays: nobody knows whether it has arrived. */
+  withdraw(entries: ReadonlySet<string>): readonly Occurrence[] {
+    this.#putBack();
+    const isMeant = ({ entry, byHand }: Occurrence): boolean => byHand === undefined && entries.has(entry.name);
+    const withdrawn = this.#waiting.filter(isMeant);
+    if (withdrawn.length > 0) this.#waiting = this.#waiting.filter((occurrence) => !isMeant(occurrence));
+    return withdrawn;
+  }
+
   add(occurrences: readonly Occurrence[]): void {
     for (const occurrence of occurrences) this.#waiting.push(occurrence);
     this.#ring();
@@ -114,12 +123,10 @@ export class Publisher {
     for (let failures = 0; this.#batch.dispatches.length > 0; ) {
       try {
         await this.#publish(term, isNew && failures === 0);
-        const downMs = clock.monotonic() - startedAt;
-        if (failures > 0) emit({ type: "publish-recovered", waiting: this.unsent, downMs });
+        if (failures > 0) this.#tellRecovered(startedAt);
       } catch (error) {
         if (error instanceof StaleTermError) return true;
-        if (error instanceof UndeliverableError && this.#takeOut(error.ids, refusedFor(error.message))) continue;
-        if (error instanceof RefusedError && (await this.#publishSingly(term))) continue;
+        if (await this.#isMended(error, term)) continue;
         if (signal.aborted) return false;
         this.#putBack();
         const retryInMs = backoff(failures, retry);
@@ -131,6 +138,11 @@ export class Publisher {
     }
     this.#refusals.push(...this.#batch.refusals.splice(0));
     return false;
+  }
+
+  #tellRecovered(failedSince: number): void {
+    const { clock, emit } = this.#options;
+    emit({ type: "publish-recovered", waiting: this.unsent, downMs: clock.monotonic() - failedSince });
   }
 
   /** The batch without an answer stays what it is; only after it comes the next. True: it was never tried before. */
@@ -173,6 +185,12 @@ export class Publisher {
     } catch (error) {
       return { occurrence, cause: "refused", reason: messageOf(error) };
     }
+  }
+
+  /** Whether the batch can go on without those of its messages that are to blame. */
+  async #isMended(error: unknown, term: number): Promise<boolean> {
+    if (error instanceof UndeliverableError) return this.#takeOut(error.ids, refusedFor(error.message));
+    return error instanceof RefusedError && this.#publishSingly(term);
   }
 
   /** What was paused while its answer did not come is not tried again. Whether it has arrived its mark tells. */

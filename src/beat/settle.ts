@@ -55,14 +55,13 @@ export function settleRefusals(slots: Slots, refusals: readonly Refusal[], now: 
   return { states: statesOf(slots, names), runs, events, isUnsent: true };
 }
 
-export function settleMissed({ slot, dropped, isSettled }: Missed, now: Instant): Settled {
+export function settleMissed({ slot, dropped }: Missed, now: Instant): Settled {
   const { entry } = slot;
   const { count, toAt, reason } = dropped;
-  const settledAt = isSettled ? Math.max(slot.state.settledAt, toAt) : slot.state.settledAt;
-  slot.state = { ...slot.state, missed: slot.state.missed + count, settledAt };
+  const { missed, settledAt } = slot.state;
+  slot.state = { ...slot.state, missed: missed + count, settledAt: Math.max(settledAt, toAt) };
   const run = unsentRun(entry.name, toAt, { at: now, outcome: "missed", reason: `${count} missed; ${reason}` });
-  const events = [missedEvent(entry.name, "missed", dropped)];
-  return { states: [slot.state], runs: [run], events, isUnsent: isSettled };
+  return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, "missed", dropped)], isUnsent: true };
 }
 
 /** Occurrences that the entry's overlap policy held back. */

@@ -3,6 +3,7 @@ import type { Instant } from "../clock.ts";
 import type { Occasion } from "../event.ts";
 import type { Occurrence } from "./occurrence.ts";
 import type { DueSlot, Plan, Slot } from "./plan.ts";
+import { beginRun } from "./under-way.ts";
 import { type Dropped, judgeMissed, type Verdict } from "./recover.ts";
 
 export interface Tick {
@@ -13,8 +14,6 @@ export interface Tick {
 export interface Missed {
   readonly slot: Slot;
   readonly dropped: Dropped;
-  /** False: an occurrence before these is still to be sent, and settles them with it. */
-  readonly isSettled: boolean;
 }
 
 /**
@@ -66,14 +65,14 @@ function makeUp(taking: Taking, slot: DueSlot): void {
   const verdict = judge(taking, slot);
   for (const dropped of verdict.dropped) {
     taking.budget -= dropped.count;
-    missed.push({ slot, dropped, isSettled: verdict.send === null || dropped.toAt < verdict.send });
+    missed.push({ slot, dropped });
   }
   if (verdict.catchUpFrom !== null) {
     plan.waitInLine(slot, verdict.catchUpFrom);
     return;
   }
   if (verdict.send !== null) {
-    slot.taken += 1;
+    beginRun(slot, verdict.send);
     due.push(occurrence(taking, slot, { dueAt: verdict.send, settlesAt: verdict.settledAt, occasion: "missed" }));
   }
   plan.step(slot, verdict.settledAt);
@@ -105,7 +104,7 @@ function catchUp(taking: Taking, limit: number): void {
 function take(taking: Taking, slot: DueSlot, occasion: Occasion): void {
   const { dueAt } = slot;
   taking.due.push(occurrence(taking, slot, { dueAt, settlesAt: dueAt, occasion }));
-  slot.taken += 1;
+  beginRun(slot, dueAt);
   taking.plan.step(slot, dueAt);
 }
 

@@ -11,9 +11,10 @@ import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
-import { settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
+import { type Settled, settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
 import { Steer } from "./steer.ts";
 import type { BeatStatus } from "./steering.ts";
+import { defer, endRun, takeBack } from "./under-way.ts";
 import { Ticker } from "./ticker.ts";
 
 export interface Works {
@@ -53,6 +54,7 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
   const admission = createAdmission(options, { plan, ledger, send });
   const ticker = createTicker(options, { plan, ledger, publisher, admission, around });
   const backfills = new Backfills({ scope, plan, ledger, clock, emit, send, createId: () => randomUUID().slice(0, 8) });
+  const withdraw = (entries: ReadonlySet<string>): void => takeAllBack(plan, publisher.withdraw(entries));
   const wake = (): void => ticker.wake();
   const steer = new Steer({
     scope,
@@ -64,7 +66,7 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
     clock,
     emit,
     send,
-    pending,
+    withdraw,
     wake,
     ...around,
   });
@@ -82,13 +84,37 @@ async function settleAll(
 ): Promise<void> {
   for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
   // What a pause took out of line is part of that pause, and dealt with when it ends.
-  const paused = refusals.filter(({ cause, occurrence }) => cause === "paused" && occurrence.byHand === undefined);
-  for (const { occurrence } of paused) plan.giveBack(occurrence.entry.name);
-  const refused = refusals.filter(({ cause }) => cause !== "paused");
+  const isPaused = ({ cause, occurrence }: Refusal): boolean => cause === "paused" && occurrence.byHand === undefined;
+  takeAllBack(
+    plan,
+    refusals.filter(isPaused).map(({ occurrence }) => occurrence),
+  );
+  const refused = refusals.filter((refusal) => !isPaused(refusal));
   const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refused, now)];
+  const done = [...answers, ...refused].map(({ occurrence }) => occurrence);
   backfills.answered(answers, refusals);
   steer.answered(answers, refusals);
-  await ledger.settle(settled);
+  await ledger.settle([...settled, ...settleBehind(plan, done, now)]);
+}
+
+/** Runs that a pause took out of line go back into the plan. */
+function takeAllBack(plan: Plan, occurrences: readonly Occurrence[]): void {
+  for (const { entry, dueAt } of occurrences) {
+    const slot = plan.slots.get(entry.name);
+    if (slot !== undefined) takeBack(slot, dueAt);
+  }
+}
+
+/** What was given up behind occurrences that are settled now. */
+function settleBehind(plan: Plan, occurrences: readonly Occurrence[], now: Instant): readonly Settled[] {
+  const settled: Settled[] = [];
+  for (const { entry, dueAt, byHand } of occurrences) {
+    if (byHand !== undefined) continue;
+    const slot = plan.slots.get(entry.name);
+    if (slot === undefined) continue;
+    for (const dropped of endRun(slot, dueAt)) settled.push(settleMissed({ slot, dropped }, now));
+  }
+  return settled;
 }
 
 function createAdmission(
@@ -104,7 +130,8 @@ function createAdmission(
     hold: async (held) => {
       const settled = settleHeld(plan.slots, held, clock.now());
       for (const { occurrence } of held) plan.giveBack(occurrence.entry.name);
-      await ledger.settle([settled]);
+      const occurrences = held.map(({ occurrence }) => occurrence);
+      await ledger.settle([settled, ...settleBehind(plan, occurrences, clock.now())]);
     },
   });
 }
@@ -129,6 +156,10 @@ function createTicker(
       // What was sent by a clock that was days ahead must not silence its entries for days: see future.ts.
       if (byMs < -absurdMs) others.around.endReign("the clock was set back by more than a day");
     },
-    onMissed: (missed) => ledger.settle(missed.map((one) => settleMissed(one, clock.now()))),
+    onMissed: (missed) => {
+      const now = clock.now();
+      const free = missed.filter(({ slot, dropped }) => defer(slot, dropped));
+      return ledger.settle(free.map((one) => settleMissed(one, now)));
+    },
   });
 }

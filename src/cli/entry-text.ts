@@ -79,9 +79,11 @@ function countLines({ report, runs }: Shown): readonly Line[] {
 }
 
 function withReasons(number: number, runs: readonly Run[], outcome: RunOutcome): string {
-  const reasons = new Set(runs.filter((run) => run.outcome === outcome).flatMap(({ reason }) => reason ?? []));
+  const lines = runs.filter((run) => run.outcome === outcome).map(({ reason }) => reason ?? "");
+  // How many they were stands before the reason: `4 missed; older than missed_within`.
+  const reasons = new Set(lines.map((line) => line.replace(/^\d+ \w+; /, "")).filter((line) => line !== ""));
   const shown = [...reasons].slice(0, reasonsShown);
-  return shown.length === 0 ? String(number) : `${number}; ${shown.join("; ")}`;
+  return shown.length === 0 ? String(number) : `${number} (${shown.join("; ")})`;
 }
 
 function definitionLines(entry: Entry): readonly Line[] {

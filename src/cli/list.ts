@@ -38,7 +38,8 @@ export async function listCommand(options: ListOptions): Promise<number> {
 export async function listAll(steering: RemoteSteering, match?: string): Promise<readonly EntryReport[]> {
   const reports: EntryReport[] = [];
   for (;;) {
-    const { total, rows } = await steering.list({ match, offset: reports.length, limit: pageSize });
+    const wanted = match === undefined ? {} : { match };
+    const { total, rows } = await steering.list({ ...wanted, offset: reports.length, limit: pageSize });
     reports.push(...rows);
     if (rows.length === 0 || reports.length >= total) return reports;
   }

@@ -38,8 +38,8 @@ export async function showCommand(name: string, options: SteerOptions): Promise<
   const told = await tell(name, options);
   const { app } = await openApp(inWorkdir(options));
   const lastState = await stateOf(app, told.report.lastTaskId);
-  const shown: Shown = { ...told, next: upcoming(told), lastState };
   const now = systemClock.now();
+  const shown: Shown = { ...told, next: upcoming(told, now), lastState };
   process.stdout.write(options.json === true ? `${JSON.stringify(jsonShown(shown))}\n` : entryText(shown, now));
   return 0;
 }
@@ -94,14 +94,15 @@ function byName({ entries }: Project): ReadonlyMap<string, Entry> {
 }
 
 /** The grid of an interval goes through its next run. */
-function upcoming({ report, entry }: Told): readonly Upcoming[] {
+function upcoming({ report, entry }: Told, now: Instant): readonly Upcoming[] {
   const { nextAt, runs } = report;
   if (nextAt === null) return [];
   if (entry === null) return [{ at: nextAt, note: null }];
   const schedule = anchored(entry.schedule, nextAt);
   const most = Math.min(nextShown, (entry.maxRuns ?? Number.POSITIVE_INFINITY) - runs);
   const found: Upcoming[] = [];
-  for (let at: Instant | null = nextAt; at !== null && found.length < most; at = schedule.next(at)) {
+  // Of what is overdue the first is enough.
+  for (let at: Instant | null = nextAt; at !== null && found.length < most; at = schedule.next(Math.max(at, now))) {
     found.push({ at, note: dstNote(schedule, at, entry.timezone) });
   }
   return found;

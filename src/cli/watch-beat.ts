@@ -1,6 +1,6 @@
 // All that looks at a running beat and tells others of it: the HTTP server, systemd, pings, the dead-man's switch.
 import { systemClock } from "../clock.ts";
-import type { EventStream } from "../event.ts";
+import type { EventStream, LovageEvent } from "../event.ts";
 import { DeadMansSwitch } from "../monitor/dead-mans-switch.ts";
 import { EntryBook } from "../monitor/entry-book.ts";
 import { type HttpAddress, parseHttpAddress } from "../monitor/http-address.ts";
@@ -36,6 +36,7 @@ export interface BeatWatch {
   stop(): Promise<void>;
 }
 
+const leadingChanges: ReadonlySet<LovageEvent["type"]> = new Set(["beat-started", "beat-standby", "beat-lost-lease"]);
 const defaultHttpEntries = 1000;
 const defaultPingEverySeconds = 60;
 
@@ -51,6 +52,9 @@ export async function watchBeat(given: BeatWatchOptions): Promise<BeatWatch> {
   const deadMansSwitch = switchOf(given, monitor);
   const tools = { clock, emit, isLive: () => monitor.isLive(), status: () => statusLine(monitor.status()) };
   const systemd = place === null ? null : new Systemd(place, tools);
+  events.subscribe(({ type }) => {
+    if (leadingChanges.has(type)) systemd?.refresh();
+  });
   return {
     begin: (subject, entries) => {
       book.take(entries);

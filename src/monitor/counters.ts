@@ -156,6 +156,7 @@ function namedCounters(registry: Registry): { readonly [Type in LovageEvent["typ
     labelNames: ["result"],
     registers,
   });
+  const reload = bind(["applied", "failed"], (result) => reloads.labels({ result }));
   const storeErrors = new Counter({
     name: "lovage_beat_store_errors_total",
     help: "Times the beat-record could not be written; what it should hold is kept and written later.",
@@ -167,8 +168,8 @@ function namedCounters(registry: Registry): { readonly [Type in LovageEvent["typ
     registers,
   });
   return {
-    "reload-applied": reloads.labels({ result: "applied" }),
-    "reload-failed": reloads.labels({ result: "failed" }),
+    "reload-applied": reload.applied,
+    "reload-failed": reload.failed,
     "record-failed": storeErrors,
     "ping-failed": pingFailures,
   };

@@ -12,7 +12,7 @@ export interface SystemdOptions {
   readonly emit: Emit;
   /** Whether the loop works; while it does not, systemd is not told that it lives. */
   readonly isLive: () => boolean;
-  /** One line for `systemctl status`; sent when it changes. */
+  /** One line for `systemctl status`; looked at now and then, and sent when it has changed. */
   readonly status: () => string;
 }
 
@@ -86,14 +86,19 @@ export class Systemd {
     this.#helper.stdin?.end();
   }
 
+  /** Something may have changed that is worth knowing at once. */
+  refresh(): void {
+    const text = this.#options.status();
+    if (text !== this.#status && !this.#stopping.signal.aborted) this.#tell(`STATUS=${text}`);
+    this.#status = text;
+  }
+
   async #keepStatus(): Promise<void> {
-    const { clock, status } = this.#options;
+    const { clock } = this.#options;
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const text = status();
       if (!this.#isReady) this.#tell(`EXTEND_TIMEOUT_USEC=${startMs * 1000}`);
-      if (text !== this.#status) this.#tell(`STATUS=${text}`);
-      this.#status = text;
+      this.refresh();
       await clock.sleep(statusMs, signal);
     }
   }

@@ -294,6 +294,35 @@ describe("a backfill that is stopped", () => {
     await again.beat.stop();
   });
 
+  it("because its entry was paused says who did it, and goes on when both are resumed", async () => {
+    const on = await stage({ entries: [anchored()] });
+    const { id } = await on.steering.startBackfill(requestOf());
+    await on.clock.advance(3_000);
+    await on.steering.pause({ entries: ["ten"], by: "bob@desk", reason: null });
+    const { length } = backfilled(on.broker);
+    await on.clock.advance(20_000);
+    expect(backfilled(on.broker)).toHaveLength(length);
+    const report = await reportOf(on, id);
+    expect(report).toMatchObject({ status: "stopped", sent: length, note: expect.stringContaining("bob@desk") });
+    await expect(on.steering.resumeBackfill(id, by)).rejects.toMatchObject({ code: "usage" });
+    await expect(on.steering.startBackfill(requestOf())).rejects.toMatchObject({ code: "usage" });
+    await on.steering.resume({ entries: ["ten"], by, catchUp: false });
+    await on.steering.resumeBackfill(id, by);
+    await on.clock.advance(10_000);
+    expect(on.sentAs("backfill")).toEqual(tens(-120, 0));
+    await on.beat.stop();
+  });
+
+  it("of an entry that is not enabled begins all the same, or is refused: it is not silent", async () => {
+    const on = await stage({ entries: [anchored(10, { enabled: false })] });
+    const outcome = await on.steering.startBackfill(requestOf()).catch((error: unknown) => error);
+    await on.clock.advance(10_000);
+    const { length } = backfilled(on.broker);
+    if (length === 0) expect(outcome).toMatchObject({ code: "usage" });
+    else expect(on.sentAs("backfill")).toEqual(tens(-120, 0));
+    await on.beat.stop();
+  });
+
   it("that nobody knows is refused", async () => {
     const on = await stage({ entries: [anchored()] });
     await expect(on.steering.stopBackfill("nobody", by)).rejects.toMatchObject({ code: "usage" });

@@ -179,13 +179,18 @@ describe("a run by hand", () => {
       const on = await stage({ life });
       const { clock, broker, store } = on;
       life.killIn(steps);
-      on.steering.run({ entry: "ten", by, reason }).catch(() => undefined);
+      let isSent = false;
+      on.steering.run({ entry: "ten", by, reason }).then(
+        (report) => (isSent = report.isSent),
+        () => undefined,
+      );
       await clock.advance(1_000);
       const isThrough = !life.isOver;
       life.kill();
       const again = await stage({ clock, broker, store });
       await clock.advance(20_000);
       expect(manual(broker).length).toBeLessThanOrEqual(1);
+      if (isSent) expect(manual(broker)).toHaveLength(1);
       expect(again.sentAs("scheduled")).toEqual([10, 20]);
       await again.beat.stop();
       return isThrough;

@@ -339,3 +339,53 @@ describe("whatever happens to a beat that is stopped properly,", () => {
     );
   });
 });
+
+interface Death {
+  readonly aliveMs: number;
+  /** Then it is killed after so many steps more. */
+  readonly steps: number;
+  readonly downMs: number;
+  readonly losesRecord: boolean;
+  readonly losesAnswers: boolean;
+}
+
+const deaths: fc.Arbitrary<readonly Death[]> = fc.array(
+  fc.record({
+    aliveMs: fc.integer({ min: 0, max: 40_000 }),
+    steps: fc.integer({ min: 0, max: 30 }),
+    downMs: fc.integer({ min: 0, max: 60_000 }),
+    losesRecord: fc.boolean(),
+    losesAnswers: fc.boolean(),
+  }),
+  { maxLength: 6 },
+);
+
+describe("under missed: all, a beat that is killed again and again", () => {
+  it("sends each occurrence once and in order, with its record or without", async () => {
+    await fc.assert(
+      fc.asyncProperty(schedules, deaths, async (schedule, fates) => {
+        const entry = entryOf({ schedule, missed: "all" });
+        const world = await worldOf(entry);
+        const { clock, network } = world;
+        const { broker } = world.now;
+        let { life, store } = { life: world.life, store: world.now.store };
+        for (const { aliveMs, steps, downMs, losesRecord, losesAnswers } of fates) {
+          await clock.advance(aliveMs);
+          network.losesAnswers = losesAnswers;
+          life.killIn(steps);
+          await clock.advance(15_000);
+          life.kill();
+          network.losesAnswers = false;
+          await clock.advance(downMs);
+          life = new Life();
+          if (losesRecord) store = new MemoryStore({ clock });
+          world.now = await stage({ clock, broker, store, life, entries: [entry] });
+        }
+        await clock.advance(60_000);
+        expect(world.now.sent()).toEqual(occurrencesUpTo(entry, clock.now()));
+        await world.now.beat.stop();
+      }),
+      { numRuns: 100 },
+    );
+  });
+});

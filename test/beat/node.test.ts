@@ -152,7 +152,7 @@ describe("a beat on its broker", () => {
       sentAt: 2,
       occurrence: "scheduled",
     });
-    await stage.clock.advance(4100);
+    await stage.clock.advance(20_100);
     await stage[Symbol.asyncDispose]();
     expect(stage.heard.map(({ type }) => type)).toEqual([
       "worker-online",
@@ -160,7 +160,7 @@ describe("a beat on its broker", () => {
       "worker-heartbeat",
       "worker-offline",
     ]);
-    expect(stage.heard[0]).toMatchObject({ hostname: name, active: 0, processed: 0, sw_ident: "lovage", freq: 2 });
+    expect(stage.heard[0]).toMatchObject({ hostname: name, active: 0, processed: 0, sw_ident: "lovage", freq: 10 });
     expect(stage.heard[1]).toMatchObject({ processed: 1 });
   });
 

@@ -39,10 +39,18 @@ function setUp(sourcesOf: (stage: Pick<GateStage, "clock" | "runs">) => readonly
   const callOf = ({ options }: Entry) => ({ queue: "celery", ignoresResult: options.ignoreResult === true });
   const gate = new RunGate({ scope: "test", clock, events: stream, sources, runs, callOf, limitMs: day });
   const occurrence = (entry: Entry, dueAt: number): Occurrence => ({
-    ...{ entry, dueAt, settlesAt: dueAt, nextDueAt: null, occasion: "scheduled" },
+    entry,
+    dueAt,
+    settlesAt: dueAt,
+    nextDueAt: null,
+    occasion: "scheduled",
   });
   return {
-    ...{ clock, events, runs, stream, gate },
+    clock,
+    events,
+    runs,
+    stream,
+    gate,
     admit: (entry, previous, count = 1) =>
       gate.admit(
         Array.from({ length: count }, (_, index) => ({
@@ -53,8 +61,14 @@ function setUp(sourcesOf: (stage: Pick<GateStage, "clock" | "runs">) => readonly
     sent: ({ entry, dueAt }) => {
       const taskId = occurrenceId("test", entry.name, dueAt);
       stream.emit({
-        ...{ type: "occurrence-sent", entry: entry.name, task: entry.task, taskId, queue: "celery" },
-        ...{ dueAt, sentAt: clock.now(), occurrence: "scheduled" },
+        type: "occurrence-sent",
+        entry: entry.name,
+        task: entry.task,
+        taskId,
+        queue: "celery",
+        dueAt,
+        sentAt: clock.now(),
+        occurrence: "scheduled",
       });
       return { taskId, sentAt: clock.now() };
     },
@@ -97,12 +111,15 @@ describe("the gate, by results", () => {
     ["it has failed", "FAILURE", [1, 0], [1, 0]],
     ["it was revoked", "REVOKED", [1, 0], [1, 0]],
     ["it was ignored", "IGNORED", [1, 0], [1, 0]],
-  ])("when of the previous run %s (%s): skip and skip_queued let go and hold %j, %j", async (_, state, bySkip, byQueued) => {
-    const { admit } = await withResults();
-    if (state !== null) await put(before.taskId, state);
-    expect(goes(await admit(skip, before))).toEqual(bySkip);
-    expect(goes(await admit({ ...skipQueued, name: "other" }, { ...before, taskId: "run-1" }))).toEqual(byQueued);
-  });
+  ])(
+    "when of the previous run %s (%s): skip and skip_queued let go and hold %j, %j",
+    async (_, state, bySkip, byQueued) => {
+      const { admit } = await withResults();
+      if (state !== null) await put(before.taskId, state);
+      expect(goes(await admit(skip, before))).toEqual(bySkip);
+      expect(goes(await admit({ ...skipQueued, name: "other" }, { ...before, taskId: "run-1" }))).toEqual(byQueued);
+    },
+  );
 
   it("lets the first run of an entry go without a question", async () => {
     const { admit } = await withResults();
@@ -116,8 +133,11 @@ describe("the gate, by results", () => {
     await put("b-1", "STARTED");
     const candidates = ["a", "b", "c"].map((name) => ({
       occurrence: {
-        ...{ entry: entryOf({ name, overlap: "skip" }), dueAt: clock.now(), settlesAt: clock.now() },
-        ...{ nextDueAt: null, occasion: "scheduled" as const },
+        entry: entryOf({ name, overlap: "skip" }),
+        dueAt: clock.now(),
+        settlesAt: clock.now(),
+        nextDueAt: null,
+        occasion: "scheduled" as const,
       },
       previous: { taskId: `${name}-1`, sentAt: startAt - 1000 },
     }));
@@ -168,7 +188,9 @@ describe("the gate, when a source fails", () => {
   it("holds what is due within two seconds, says why, and leaves the source alone for a while", async () => {
     let questions = 0;
     const silent: RunSource = {
-      ...{ name: "the result backend", needsResults: true, close: async () => undefined },
+      name: "the result backend",
+      needsResults: true,
+      close: async () => undefined,
       look: () => {
         questions += 1;
         return new Promise(() => undefined);
@@ -193,11 +215,15 @@ describe("the gate, when a source fails", () => {
 
   it("goes by another source that knows", async () => {
     const broken: RunSource = {
-      ...{ name: "the result backend", needsResults: true, close: async () => undefined },
+      name: "the result backend",
+      needsResults: true,
+      close: async () => undefined,
       look: () => Promise.reject(new Error("connection refused")),
     };
     const knowing: RunSource = {
-      ...{ name: "the workers", needsResults: false, close: async () => undefined },
+      name: "the workers",
+      needsResults: false,
+      close: async () => undefined,
       look: async (runs: readonly KnownRun[]) => {
         for (const run of runs) run.progress = "ended";
       },
@@ -209,7 +235,9 @@ describe("the gate, when a source fails", () => {
   it("does not ask for results that nobody keeps", async () => {
     const asked: string[] = [];
     const results: RunSource = {
-      ...{ name: "the result backend", needsResults: true, close: async () => undefined },
+      name: "the result backend",
+      needsResults: true,
+      close: async () => undefined,
       look: async (runs: readonly KnownRun[]) => void asked.push(...runs.map(({ taskId }) => taskId)),
     };
     const { admit } = setUp(() => [results]);
@@ -258,7 +286,10 @@ describe("the gate, by the workers' events", () => {
     };
     return {
       ...stage,
-      ...{ broker, questions, tell, sendFirst },
+      broker,
+      questions,
+      tell,
+      sendFirst,
       get answers() {
         return held.answers;
       },
@@ -286,15 +317,16 @@ describe("the gate, by the workers' events", () => {
     expect(goes(await admit(skip, first))).toEqual([1, 0]);
   });
 
-  it.each([["task-retried", {}], ["task-rejected", { requeue: true }], ["task-received", {}]])(
-    "does not take %s %j for an end",
-    async (type, more) => {
-      const { admit, tell, sendFirst } = withEvents();
-      const first = await sendFirst();
-      await tell(type, first.taskId, more);
-      expect(goes(await admit(skip, first))).toEqual([0, 1]);
-    },
-  );
+  it.each([
+    ["task-retried", {}],
+    ["task-rejected", { requeue: true }],
+    ["task-received", {}],
+  ])("does not take %s %j for an end", async (type, more) => {
+    const { admit, tell, sendFirst } = withEvents();
+    const first = await sendFirst();
+    await tell(type, first.taskId, more);
+    expect(goes(await admit(skip, first))).toEqual([0, 1]);
+  });
 
   it("is content with a beginning for skip_queued", async () => {
     const { admit, tell, sendFirst } = withEvents();
@@ -369,8 +401,14 @@ describe("the gate, by the workers' events", () => {
     const { admit, tell, sendFirst, stream, clock } = withEvents();
     await sendFirst();
     stream.emit({
-      ...{ type: "occurrence-sent", entry: "ten", task: "proj.ten", taskId: "by-hand", queue: "celery" },
-      ...{ dueAt: clock.now(), sentAt: clock.now(), occurrence: "manual" },
+      type: "occurrence-sent",
+      entry: "ten",
+      task: "proj.ten",
+      taskId: "by-hand",
+      queue: "celery",
+      dueAt: clock.now(),
+      sentAt: clock.now(),
+      occurrence: "manual",
     });
     await tell("task-started", "by-hand");
     const manual = { taskId: "by-hand", sentAt: clock.now() };

@@ -205,6 +205,31 @@ describe.skipIf(!requireService("redis"))("Redis", () => {
       await broker.close();
     });
 
+    it("has lost the notes with the marks, and takes none under the term that went with them", async () => {
+      await flush();
+      const broker = open();
+      const before = leaseOf(await broker.leases.acquire("app", one, 60_000));
+      await broker.leases.setNotes(before, new Map([["pause x", "text"]]));
+      await flush();
+      expect((await broker.leases.notes("app")).size).toBe(0);
+      await expect(broker.leases.setNotes(before, new Map([["pause x", "text"]]))).rejects.toThrow(StaleTermError);
+      const after = leaseOf(await broker.leases.acquire("app", one, 60_000));
+      await broker.leases.setNotes(after, new Map([["pause x", "text"]]));
+      expect(await broker.leases.notes("app")).toEqual(new Map([["pause x", "text"]]));
+      await broker.close();
+    });
+
+    it("names the key of the notes when somebody has put something else there", async () => {
+      await flush();
+      const broker = open();
+      const lease = leaseOf(await broker.leases.acquire("app", one, 60_000));
+      await server.client().set("lovage:app:notes", "mine");
+      const message = "redis key lovage:app:notes holds a string, not a hash: delete it (DEL) and beat goes on";
+      await expect(broker.leases.notes("app")).rejects.toMatchObject({ code: "broker", message });
+      await expect(broker.leases.setNotes(lease, new Map([["x", null]]))).rejects.toMatchObject({ message });
+      await broker.close();
+    });
+
     it("refuses all of a batch when its script was flushed, and takes it the next time, in order", async () => {
       await flush();
       const broker = open();

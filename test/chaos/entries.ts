@@ -30,7 +30,7 @@ interface Kind {
 }
 
 const kinds: readonly Kind[] = [
-  { name: "all", share: 8, more: "missed: all", mayLack: "nothing" },
+  { name: "all", share: 7, more: "missed: all", mayLack: "nothing" },
   { name: "all-crontab", share: 2, isCrontab: true, more: "missed: all", mayLack: "nothing" },
   { name: "all-jitter", share: 1, more: "missed: all, jitter: 300ms", mayLack: "nothing" },
   { name: "latest", share: 3, more: "missed: latest", mayLack: "dropped" },
@@ -39,19 +39,24 @@ const kinds: readonly Kind[] = [
   { name: "earliest", share: 1, more: "missed: earliest", mayLack: "dropped" },
   { name: "skip", share: 2, more: "missed: skip", mayLack: "dropped" },
   { name: "edited", share: 1, more: "missed: all", mayLack: "edited" },
+  { name: "edited-crontab", share: 1, isCrontab: true, more: "missed: all", mayLack: "edited" },
 ];
 
 export function makeEntries(count: number, random: Random): readonly ChaosEntry[] {
   const cards = kinds.flatMap((kind) => Array.from({ length: kind.share }, () => kind));
   return Array.from({ length: count }, (_, index) => {
     const { name, isCrontab = false, more, mayLack } = cards[index % cards.length] as Kind;
-    const when = isCrontab ? random.pick(crontabs) : intervalFrom(random);
-    return { name: `${name}-${index}`, when, more, mayLack };
+    return { name: `${name}-${index}`, when: whenFrom(random, isCrontab), more, mayLack };
   });
 }
 
-export function intervalFrom(random: Random): number {
-  return random.between(shortestMs / 100, longestMs / 100) * 100;
+/** The same entry with another schedule of its kind. */
+export function reschedule(entry: ChaosEntry, random: Random): ChaosEntry {
+  return { ...entry, when: whenFrom(random, typeof entry.when === "string") };
+}
+
+function whenFrom(random: Random, isCrontab: boolean): number | string {
+  return isCrontab ? random.pick(crontabs) : random.between(shortestMs / 100, longestMs / 100) * 100;
 }
 
 /** @param edition goes into the arguments: an edit that moves nothing in time */

@@ -19,6 +19,8 @@ export interface ChaosOptions {
   readonly lengthMs: number;
   /** Between two misfortunes, on average. */
   readonly gapMs: number;
+  /** How far a clock may be off, in milliseconds. */
+  readonly skewMs: number;
   /** Logs, records, the script and the Redis data stay in it. */
   readonly folder: string;
   readonly say: (line: string) => void;

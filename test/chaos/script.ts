@@ -33,11 +33,13 @@ export interface ScriptOptions {
   readonly beats: number;
   /** Milliseconds between two misfortunes, on average. */
   readonly gapMs: number;
+  /** How far a clock may be off; 0: they are all right. */
+  readonly skewMs: number;
 }
 
 const leaseMs = 10_000;
 
-type Maker = (random: Random, target: Target) => Misfortune;
+type Maker = (random: Random, target: Target, skewMs: number) => Misfortune;
 
 /** Some as often as others; those at the leader hurt most. */
 const makers: readonly Maker[] = [
@@ -48,7 +50,12 @@ const makers: readonly Maker[] = [
   ...times<Maker>(3, (random, target) => ({ kind: "stall", target, forMs: away(random) })),
   (random, target) => ({ kind: "refuse", target, forMs: away(random) }),
   ...times<Maker>(2, (random, target) => ({ kind: "loseAnswers", target, forMs: random.between(500, 14_000) })),
-  ...times<Maker>(3, (random, target) => ({ kind: "clock", target, byMs: random.between(-30_000, 30_000), forMs: 0 })),
+  ...times<Maker>(3, (random, target, skewMs) => ({
+    kind: "clock",
+    target,
+    byMs: random.between(-skewMs, skewMs),
+    forMs: 0,
+  })),
   (random) => ({ kind: "redis-stop", forMs: random.between(100, 5000) }),
   ...times<Maker>(2, (random) => ({ kind: "redis-kill", forMs: random.between(100, 8000) })),
   ...times<Maker>(3, () => ({ kind: "edit", forMs: 0 })),
@@ -59,7 +66,7 @@ export function writeScript(options: ScriptOptions, random: Random): readonly Ac
   for (let atMs = 0; ; ) {
     atMs += random.between(options.gapMs / 10, options.gapMs * 1.9);
     const target = random.next() < 0.5 ? "leader" : random.between(0, options.beats - 1);
-    const misfortune = random.pick(makers)(random, target);
+    const misfortune = random.pick(makers)(random, target, options.skewMs);
     if (atMs >= options.lengthMs) return actions;
     actions.push({ ...misfortune, atMs: Math.round(atMs) });
   }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/clock.ts";
 import { type Fleet, type FleetBeat, gatherFleet } from "../helper/fleet.ts";
 import { type RedisServer, startRedis } from "../helper/redis.ts";
-import { type ChaosEntry, intervalFrom, scheduleFile } from "./entries.ts";
+import { type ChaosEntry, reschedule, scheduleFile } from "./entries.ts";
 import type { Random } from "./random.ts";
 import type { Action, BeatMisfortune, Target } from "./script.ts";
 
@@ -136,13 +136,12 @@ export class Stage implements AsyncDisposable {
     this.redis = await openRedis(this.#options.folder, this.redis.port);
   }
 
-  /** Other arguments for all, which moves nothing in time, and another interval for one of those that may be edited. */
+  /** Other arguments for all, which moves nothing in time, and another schedule for one of those that may be edited. */
   async #edit(): Promise<void> {
     const { random, folder } = this.#options;
     this.#edition += 1;
     const edited = random.pick(this.entries.filter(({ mayLack }) => mayLack === "edited"));
-    const when = intervalFrom(random);
-    this.entries = this.entries.map((entry) => (entry === edited ? { ...entry, when } : entry));
+    this.entries = this.entries.map((entry) => (entry === edited ? reschedule(entry, random) : entry));
     const fresh = join(folder, "edited.yaml");
     await writeFile(fresh, scheduleFile(this.entries, this.#edition));
     await rename(fresh, join(this.fleet.schedules, scheduleName));

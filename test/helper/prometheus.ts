@@ -64,9 +64,10 @@ export function valueOf(text: string, name: string, labels: Readonly<Record<stri
 function parseSample(line: string): Sample | null {
   const [, name, labelText = "", valueText = ""] = /^([^\s{]+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? [];
   const labels = parseLabels(labelText);
-  const value = { "+Inf": Infinity, "-Inf": -Infinity, NaN: Number.NaN }[valueText] ?? Number(valueText);
+  // Prometheus reads these words in any case.
+  const value = { "+inf": Infinity, "-inf": -Infinity }[valueText.toLowerCase()] ?? Number(valueText);
   if (name === undefined || !nameShape.test(name) || labels === null || valueText === "") return null;
-  return Number.isNaN(value) && valueText !== "NaN" ? null : { name, labels, value };
+  return Number.isNaN(value) && !/^nan$/i.test(valueText) ? null : { name, labels, value };
 }
 
 function parseLabels(text: string): Record<string, string> | null {
@@ -93,12 +94,19 @@ function checkFamily(name: string, { type, samples }: Family): void {
   if (type === "histogram") checkBuckets(name, samples);
 }
 
+/** Of each series of a histogram: its buckets rise, and the last one holds all. */
 function checkBuckets(name: string, samples: readonly Sample[]): void {
-  const buckets = samples.filter((sample) => sample.name === `${name}_bucket`);
-  const bounds = buckets.map(({ labels }) => (labels["le"] === "+Inf" ? Infinity : Number(labels["le"])));
-  const rises = (numbers: readonly number[]): boolean =>
-    numbers.every((one, at) => at === 0 || one >= (numbers[at - 1] ?? 0));
-  const count = samples.find((sample) => sample.name === `${name}_count`)?.value;
-  const isSound = bounds.at(-1) === Infinity && rises(bounds) && rises(buckets.map(({ value }) => value));
-  if (!isSound || buckets.at(-1)?.value !== count) throw new Error(`the buckets of ${name} do not add up`);
+  const seriesOf = ({ labels: { le: _, ...labels } }: Sample): string => JSON.stringify(Object.entries(labels).sort());
+  for (const series of new Set(samples.map(seriesOf))) {
+    const own = samples.filter((sample) => seriesOf(sample) === series);
+    const buckets = own.filter((sample) => sample.name === `${name}_bucket`);
+    const bounds = buckets.map(({ labels }) => (labels["le"] === "+Inf" ? Infinity : Number(labels["le"])));
+    const count = own.find((sample) => sample.name === `${name}_count`)?.value;
+    const isSound = bounds.at(-1) === Infinity && rises(bounds) && rises(buckets.map(({ value }) => value));
+    if (!isSound || buckets.at(-1)?.value !== count) throw new Error(`the buckets of ${name} do not add up`);
+  }
+}
+
+function rises(numbers: readonly number[]): boolean {
+  return numbers.every((one, index) => index === 0 || one >= (numbers[index - 1] ?? 0));
 }

@@ -140,7 +140,8 @@ describe.skipIf(!hasCelery)("overlap: skip_queued", { timeout }, () => {
       "schedules/all.yaml": entryOf("skip_queued", 60),
     });
     await using beat = await startBeat(["-A", "proj"], folder.path);
-    const held = (): number => beat.output().match(/overlap: skip_queued, the run of \S+ \(id=\S+\) has not begun/g)?.length ?? 0;
+    const held = (): number =>
+      beat.output().match(/overlap: skip_queued, the run of \S+ \(id=\S+\) has not begun/g)?.length ?? 0;
     await waitUntil(() => held() >= 5, { what: "five held occurrences", timeoutMs: 20_000, detail: beat.output });
     expect(await redis.client().llen("celery")).toBe(1);
 

@@ -159,7 +159,7 @@ describe.skipIf(!requireService("redis"))("deploy/kubernetes", () => {
         await mkdir(record);
         const schedules = folder.file("schedules");
         const places = { "/schedules": schedules, "/var/lib/lovage": record, "0.0.0.0:8787": `127.0.0.1:${port}` };
-        const env = { PATH, CELERY_BROKER_URL: redis.url, HTTP: String(port) };
+        const env = { PATH, CELERY_BROKER_URL: redis.url };
         const program = await startProgram(
           "beat",
           container.args.map((word) => inPlace(word, places)),
@@ -184,8 +184,7 @@ describe.skipIf(!requireService("redis"))("deploy/kubernetes", () => {
       const [leader, standby] = ready[0] === true ? [pods[1], pods[0]] : [pods[0], pods[1]];
       if (leader === undefined || standby === undefined) throw new Error("two beats were started");
 
-      const [[file = "", text = ""] = []] = Object.entries(data);
-      await swap({ [file]: text.replace("30s", "20s") });
+      await swap({ "shop.yaml": (data["shop.yaml"] ?? "").replace("30s", "20s") });
       await until(leader.program, "1 rescheduled");
       await until(standby.program, /reload-applied/);
       await leader.program.stop();
@@ -253,8 +252,8 @@ describe("deploy/systemd", () => {
     const [command = "", ...words] = line.split(" ");
     expect(command).toBe(`/srv/proj/node_modules/.bin/${name}`);
     const broker = `sqlite:///${folder.file("broker.sqlite")}`;
-    const given = Object.fromEntries(assignments(await deploy("systemd/lovage.env"))) as Places;
-    expect(Object.keys(given)).toEqual(["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"]);
+    const given = [...(await deploy("systemd/lovage.env")).matchAll(/^(\w+)=/gm)].map(([, variable]) => variable);
+    expect(given).toEqual(["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"]);
     const env = { CELERY_BROKER_URL: broker, CELERY_RESULT_BACKEND: `sqlite:///${folder.file("results.sqlite")}` };
     const places = { "${STATE_DIRECTORY}": folder.path, "8787": String(await freePort()), "%%": "%" };
     const args = [join(packageRoot, `dist/cli/${name}.js`), ...words.map((word) => inPlace(word, places))];
@@ -292,10 +291,3 @@ describe("deploy/systemd", () => {
     expect(status).toBe(0);
   });
 });
-
-function assignments(text: string): readonly (readonly [string, string])[] {
-  return text.split("\n").flatMap((line) => {
-    const [, name, value] = /^(\w+)=(.*)$/.exec(line) ?? [];
-    return name === undefined ? [] : [[name, value ?? ""] as const];
-  });
-}

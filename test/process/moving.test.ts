@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Redis } from "ioredis";
@@ -16,6 +16,7 @@ import { waitUntil } from "../helper/wait.ts";
 const examples = join(packageRoot, "examples/moving");
 const exporter = join(examples, "export_beat_schedule.py");
 const oracle = fileURLToPath(new URL("../helper/celery-schedule.py", import.meta.url));
+const fixtures = fileURLToPath(new URL("../fixtures/moving", import.meta.url));
 const python = "/usr/bin/python3";
 
 interface Finished {
@@ -54,15 +55,16 @@ async function askBeat(cwd: string, names: readonly string[], from: string): Pro
   return found;
 }
 
-async function exampleProject(folder: string): Promise<void> {
-  await writeFiles(folder, { "schedules/.keep": "" });
-  await copyFile(join(examples, "proj.py"), join(folder, "proj.py"));
+/** The file becomes the module `proj`. */
+async function projectIn(folder: string, file: string): Promise<void> {
+  await mkdir(join(folder, "schedules"));
+  await copyFile(file, join(folder, "proj.py"));
 }
 
 describe.skipIf(!requireService("celery"))("a schedule exported from a Celery app", () => {
   it("passes beat check and runs when Celery would run it, kind by kind", async () => {
     await using folder = temporaryFolder();
-    await exampleProject(folder.path);
+    await projectIn(folder.path, join(examples, "proj.py"));
     const exported = exportSchedule(folder.path);
     expect(exported.stderr).toBe("10 carried, 0 left out\n");
     expect(exported.status).toBe(0);
@@ -97,7 +99,7 @@ describe.skipIf(!requireService("celery"))("a schedule exported from a Celery ap
 
   it("says by name what cannot be carried, carries the rest, and ends with 1", async () => {
     await using folder = temporaryFolder();
-    await writeFiles(folder.path, { "schedules/.keep": "", "proj.py": awkward });
+    await projectIn(folder.path, join(fixtures, "awkward.py"));
     const { status, stderr } = exportSchedule(folder.path);
     expect(status).toBe(1);
     for (const line of [
@@ -126,8 +128,8 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))("moving f
   it("goes on where it stopped: the same messages, nothing twice, nothing forgotten", async () => {
     await using redis = await startRedis();
     await using folder = temporaryFolder();
-    await writeFiles(folder.path, { "schedules/.keep": "", "proj.py": everySecond });
     const { path } = folder;
+    await projectIn(path, join(fixtures, "every_second.py"));
     expect(runPython([exporter, "-A", "proj", "-o", "schedules/proj.yaml"], path).stderr).toContain(
       "7 carried, 0 left",
     );
@@ -135,7 +137,7 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))("moving f
     const client = redis.client();
     await runCeleryBeat(path, redis.url, async () => (await client.llen("celery")) >= 9);
     const before = await take(client);
-    expect(runPython(["-c", backdate], path).stderr).toBe("");
+    expect(runPython([join(fixtures, "backdate.py")], path).stderr).toBe("");
     const lastRuns = runPython([exporter, "-A", "proj", "--last-runs", "celerybeat-schedule", "-o", "last.json"], path);
     expect(lastRuns.stderr).toBe("7 carried, 0 left out\n");
     const imported = await runBeat(["import-last-runs", "last.json"], path);
@@ -230,80 +232,3 @@ function essence(envelope: Envelope | undefined): unknown {
   const shown = { argsrepr, kwargsrepr, timelimit, isIgnored: ignored === true, expires: typeof headers["expires"] };
   return { task, sent: JSON.parse(String(body)), ...shown, priority: properties.priority };
 }
-
-const everySecond = `
-import datetime, os
-from celery import Celery, signature
-from celery.schedules import crontab
-app = Celery("proj", broker=os.environ["BROKER_URL"])
-app.conf.timezone = "Europe/Oslo"
-
-@app.on_after_configure.connect
-def more(sender, **kwargs):
-    sender.add_periodic_task(1, code.s(3, y=None), name="t.code", expires=60, time_limit=30)
-
-@app.task(name="t.code", ignore_result=True, soft_time_limit=20)
-def code(x, y):
-    pass
-
-app.conf.beat_schedule = {
-    "t.plain": {"task": "t.plain", "schedule": 1, "args": (1, "two", [3.5], None)},
-    "t.words": {"task": "t.words", "schedule": datetime.timedelta(seconds=1), "kwargs": {"yes": "no", "ž☃": "a: b # 'c'\\n"}},
-    "t.link": {"task": "t.link", "schedule": 1, "options": {
-        "link": signature("t.done", (1,), options={"queue": "later"}), "link_error": [signature("t.failed")], "priority": 6}},
-    "t.night_due": {"task": "t.night_due", "schedule": crontab(hour=4, minute=0)},
-    "t.night_done": {"task": "t.night_done", "schedule": crontab(hour=5, minute=0)},
-    "t.weekly": {"task": "t.weekly", "schedule": datetime.timedelta(days=7)},
-}
-`;
-
-/** One crontab missed its last night, the other one ran a second ago. */
-const backdate = `
-import datetime, shelve
-import proj
-proj.app.set_current()
-with shelve.open("celerybeat-schedule", writeback=True) as kept:
-    now = datetime.datetime.now(datetime.timezone.utc)
-    entries = kept["entries"]
-    entries["t.night_due"].last_run_at = now - datetime.timedelta(days=2)
-    entries["t.night_due"].total_run_count = 7
-    entries["t.night_done"].last_run_at = now - datetime.timedelta(seconds=1)
-    entries["t.night_done"].total_run_count = 7
-`;
-
-const awkward = `
-import datetime
-from celery import Celery, signature
-from celery.beat import BeatLazyFunc
-from celery.schedules import crontab, schedule
-from kombu import Exchange, Queue
-from kombu.common import Broadcast
-
-app = Celery("proj")
-app.conf.timezone = "Europe/Oslo"
-app.conf.task_queues = [
-    Queue("celery"), Broadcast("news"), Queue("feeds", Exchange("feeds", type="topic"), routing_key="feed.#")]
-
-class Own(schedule):
-    pass
-
-class clocked(schedule):
-    clocked_time = datetime.datetime(2027, 1, 1, tzinfo=datetime.timezone.utc)
-
-def nine_east():
-    return datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9)))
-
-app.conf.beat_schedule = {
-    "lazy": {"task": "t.a", "schedule": 5, "args": (BeatLazyFunc(datetime.datetime.now),)},
-    "set": {"task": "t.a", "schedule": 5, "kwargs": {"s": object()}},
-    "wrong": {"task": "t.a", "schedule": "often"},
-    "own kind": {"task": "t.a", "schedule": Own(5)},
-    "chained": {"task": "celery.chain", "schedule": 5},
-    "told to all": {"task": "t.a", "schedule": 5, "options": {"queue": "news"}},
-    "fixed id": {"task": "t.a", "schedule": 5, "options": {"task_id": "x", "retry": False}},
-    "by topic": {"task": "t.a", "schedule": 5, "options": {"queue": "feeds", "routing_key": "feed.x"}},
-    "nine east": {"task": "t.a", "schedule": crontab(hour=7, minute=0, nowfun=nine_east)},
-    'yes: no # "quoted"': {"task": "t.a", "schedule": 0.25},
-    "once": {"task": "t.a", "schedule": clocked(5)},
-}
-`;

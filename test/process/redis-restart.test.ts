@@ -1,10 +1,11 @@
 import { copyFile, mkdir } from "node:fs/promises";
+import type { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import { requireService } from "../helper/debian.ts";
 import { type FleetBeat, gatherFleet } from "../helper/fleet.ts";
 import { startLink } from "../helper/fleet-link.ts";
 import { byEntry, sentOnRedis } from "../helper/fleet-messages.ts";
-import { startRedis } from "../helper/redis.ts";
+import { type RedisServer, startRedis } from "../helper/redis.ts";
 import { temporaryFolder } from "../helper/temporary-folder.ts";
 import { waitUntil } from "../helper/wait.ts";
 
@@ -14,7 +15,9 @@ const schedules = { "all.yaml": `entries:\n${entries}\n` };
 
 /** Every run that any of the beats has put on the queue, by what they say: Redis itself has forgotten. */
 function saidSent(beats: readonly FleetBeat[]): readonly string[] {
-  return beats.flatMap((beat) => beat.log.of("occurrence-sent")).map(({ entry, dueAt }) => `${entry} ${dueAt}`);
+  return beats
+    .flatMap((beat) => beat.log.of("occurrence-sent"))
+    .map(({ entry, dueAt }) => `${String(entry)} ${String(dueAt)}`);
 }
 
 function twice(runs: readonly string[]): readonly string[] {
@@ -45,183 +48,140 @@ async function untilRuns(beat: FleetBeat, more: number): Promise<void> {
   });
 }
 
+/** Beats at work on a Redis with the given options; `restart` gives them another one on the same port. */
+async function stageOf(size: number, args: readonly string[] = []) {
+  const folder = temporaryFolder();
+  const dir = folder.file("redis");
+  await mkdir(dir);
+  let redis = await startRedis({ dir, args });
+  const fleet = await gatherFleet({ folder: folder.path, scope: "proj", size, schedules, broker: redis.port });
+  await fleet.startAll();
+  await untilRuns(fleet.beat(0), 3);
+  return {
+    folder,
+    dir,
+    fleet,
+    redis: () => redis,
+    /** Kills it, waits until `who` has noticed, changes what is on its disk, and starts it again. */
+    restart: async (who: FleetBeat, change: () => Promise<void> = () => Promise.resolve()): Promise<RedisServer> => {
+      const from = who.log.events().length;
+      await redis.kill();
+      await who.saw("publish-failed", { from });
+      await change();
+      redis = await startRedis({ dir, args, port: redis.port });
+      return redis;
+    },
+    [Symbol.asyncDispose]: async () => {
+      await fleet[Symbol.asyncDispose]();
+      await redis.stop();
+      await folder[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function queueOf(client: Redis): Promise<readonly string[]> {
+  const sent = await sentOnRedis(client);
+  return sent.map(({ entry, dueAt }) => `${entry} ${new Date(dueAt).toISOString().replace(".000Z", "Z")}`);
+}
+
 describe.skipIf(!requireService("redis")).concurrent("a Redis that loses what it knew", () => {
   it("restarts empty: the beat that leads writes its marks again, says so, and sends nothing twice and loses no run", async () => {
-    await using folder = temporaryFolder();
-    await using redis = await startRedis();
-    await using fleet = await gatherFleet({
-      folder: folder.path,
-      scope: "proj",
-      size: 1,
-      schedules,
-      broker: redis.port,
-    });
-    const beat = fleet.beat(0);
-    await fleet.startAll();
-    await untilRuns(beat, 3);
-    await redis.kill();
-    await beat.saw("publish-failed");
-    await using empty = await startRedis({ port: redis.port });
-    await beat.saw("publish-recovered", { timeoutMs: 30_000 });
-    await untilRuns(beat, 3);
-    const { scope, entries: behind } = await beat.saw("marks-behind");
+    await using stage = await stageOf(1);
+    const beat = stage.fleet.beat(0);
+    const empty = await stage.restart(beat);
+    const { scope, entries: behind } = await beat.saw("marks-behind", { timeoutMs: 30_000 });
     expect({ scope, behind }).toEqual({ scope: "proj", behind: names.length });
+    await untilRuns(beat, 3);
     expect(twice(saidSent([beat]))).toEqual([]);
     expect(holes(saidSent([beat]))).toEqual([]);
     expect(await empty.client().hlen("lovage:proj:marks")).toBe(names.length);
   });
 
-  it("restarts empty with a standby: whoever leads then, nothing is sent twice", async () => {
-    await using folder = temporaryFolder();
-    await using redis = await startRedis();
-    await using fleet = await gatherFleet({
-      folder: folder.path,
-      scope: "proj",
-      size: 2,
-      schedules,
-      broker: redis.port,
+  it("restarts empty while a beat stands by that knows nothing: whoever leads then, nothing is sent twice", async () => {
+    await using stage = await stageOf(2);
+    const { fleet } = stage;
+    const from = fleet.beats.map(({ log }) => log.events().length);
+    await stage.restart(fleet.beat(0));
+    const starting = fleet.beats.map(async (beat, index) => {
+      await beat.saw("beat-started", { from: from[index] ?? 0, timeoutMs: 40_000 });
+      return beat;
     });
-    await fleet.startAll();
-    await untilRuns(fleet.beat(0), 3);
-    await redis.kill();
-    await fleet.beat(0).saw("publish-failed");
-    await using _empty = await startRedis({ port: redis.port });
-    const leader = await waitUntil(
-      () => fleet.beats.find((beat) => beat.log.of("beat-started").length > (beat === fleet.beat(0) ? 1 : 0)),
-      { what: "a beat to lead again", timeoutMs: 40_000 },
-    );
+    const leader = await Promise.any(starting);
+    for (const other of starting) other.catch(() => undefined);
     await untilRuns(leader, 3);
     expect(twice(saidSent(fleet.beats))).toEqual([]);
   });
 
-  it("restarts empty while a beat stands by that led before: it does not send again what another has sent since", async () => {
-    await using folder = temporaryFolder();
-    await using redis = await startRedis();
-    await using fleet = await gatherFleet({
-      folder: folder.path,
-      scope: "proj",
-      size: 2,
-      schedules,
-      broker: redis.port,
-    });
-    const [first, second] = [fleet.beat(0), fleet.beat(1)];
-    await fleet.startAll();
-    await untilRuns(first, 3);
+  it("restarts empty while a beat stands by that led before: what another has sent since is not sent again", async () => {
+    await using stage = await stageOf(2);
+    const [first, second] = [stage.fleet.beat(0), stage.fleet.beat(1)];
     await first.end("SIGTERM");
     await untilRuns(second, 5);
-    const from = first.log.events().length;
+    const from = [first.log.events().length, second.log.events().length] as const;
     await first.start();
-    await first.saw("beat-standby", { from });
-    await redis.kill();
-    await second.saw("publish-failed");
-    await using _empty = await startRedis({ port: redis.port });
-    await Promise.any([
-      second.saw("beat-started", { from: second.log.events().length, timeoutMs: 40_000 }),
-      first.saw("beat-started", { from, timeoutMs: 40_000 }),
-    ]);
-    const [leader] = fleet.leaders;
-    if (leader !== undefined) await untilRuns(leader, 3);
-    const doubled = twice(saidSent(fleet.beats));
-    const said = fleet.beats.some((beat) => beat.log.of("marks-behind").length > 0);
-    expect({ doubled, isSilent: doubled.length > 0 && !said }).toEqual({ doubled: [], isSilent: false });
+    await first.saw("beat-standby", { from: from[0] });
+    await stage.restart(second);
+    const starting = [first.saw("beat-started", { from: from[0], timeoutMs: 40_000 })];
+    starting.push(second.saw("beat-started", { from: from[1], timeoutMs: 40_000 }));
+    await Promise.any(starting);
+    for (const other of starting) other.catch(() => undefined);
+    const leader = stage.fleet.leaders[0] ?? first;
+    await untilRuns(leader, 3);
+    expect(twice(saidSent(stage.fleet.beats))).toEqual([]);
   });
 
-  it("comes back with old data: the beat that leads takes a new term, sets the marks right and says so; nothing twice", async () => {
-    await using folder = temporaryFolder();
-    const dir = folder.file("redis");
-    await mkdir(dir);
-    await using redis = await startRedis({ dir });
-    await using fleet = await gatherFleet({
-      folder: folder.path,
-      scope: "proj",
-      size: 1,
-      schedules,
-      broker: redis.port,
-    });
-    const beat = fleet.beat(0);
-    await fleet.startAll();
-    await untilRuns(beat, 2);
-    await redis.client().save();
-    await copyFile(`${dir}/dump.rdb`, folder.file("old.rdb"));
-    await untilRuns(beat, 5);
-    await redis.kill();
-    await copyFile(folder.file("old.rdb"), `${dir}/dump.rdb`);
-    await beat.saw("publish-failed");
-    await using old = await startRedis({ dir, port: redis.port });
-    await beat.saw("publish-recovered", { timeoutMs: 40_000 });
+  it("comes back with old data: the beat that leads sets the marks right and says so; nothing twice, nothing lost", async () => {
+    await using stage = await stageOf(1);
+    const beat = stage.fleet.beat(0);
+    await stage.redis().client().save();
+    await copyFile(`${stage.dir}/dump.rdb`, stage.folder.file("old.rdb"));
+    await untilRuns(beat, 4);
+    const old = await stage.restart(beat, () => copyFile(stage.folder.file("old.rdb"), `${stage.dir}/dump.rdb`));
+    await beat.saw("marks-behind", { timeoutMs: 30_000 });
     await untilRuns(beat, 3);
-    await beat.saw("marks-behind");
     expect(twice(saidSent([beat]))).toEqual([]);
     expect(holes(saidSent([beat]))).toEqual([]);
     // What the copy did not know is gone from the queue: it was sent, and is not sent again.
-    const onQueue = (await sentOnRedis(old.client())).map(
-      ({ entry, dueAt }) => `${entry} ${new Date(dueAt).toISOString()}`,
-    );
+    const onQueue = await queueOf(old.client());
     expect(twice(onQueue)).toEqual([]);
     expect(onQueue.length).toBeLessThan(saidSent([beat]).length);
   });
 
-  it("fails over to a replica that lags: the beat that leads goes on, and no message is on the queue twice", async () => {
-    await using folder = temporaryFolder();
-    await using master = await startRedis();
-    await using replication = await startLink(master.port);
+  it("fails over to a replica that lags: the beat that leads sets the marks right and says so; nothing twice, nothing lost", async () => {
+    await using stage = await stageOf(1);
+    const beat = stage.fleet.beat(0);
+    await using replication = await startLink(stage.redis().port);
     await using replica = await startRedis({ args: ["--replicaof", "127.0.0.1", String(replication.port)] });
-    await using fleet = await gatherFleet({
-      folder: folder.path,
-      scope: "proj",
-      size: 1,
-      schedules,
-      broker: master.port,
-    });
-    const beat = fleet.beat(0);
     const client = replica.client();
     await waitUntil(async () => (await client.info("replication")).includes("master_link_status:up"), {
       what: "the replica to follow",
+      timeoutMs: 30_000,
     });
-    await fleet.startAll();
-    await untilRuns(beat, 3);
+    await untilRuns(beat, 2);
     replication.stall();
     await untilRuns(beat, 4);
-    await master.kill();
+    const from = beat.log.events().length;
+    await stage.redis().kill();
     replication.refuse();
-    await beat.saw("publish-failed");
+    await beat.saw("publish-failed", { from });
     await client.call("REPLICAOF", "NO", "ONE");
     beat.link?.leadTo(replica.port);
-    await beat.saw("publish-recovered", { timeoutMs: 40_000 });
+    await beat.saw("marks-behind", { from, timeoutMs: 30_000 });
     await untilRuns(beat, 3);
-    await beat.saw("marks-behind");
     expect(twice(saidSent([beat]))).toEqual([]);
     expect(holes(saidSent([beat]))).toEqual([]);
-    const onQueue = (await sentOnRedis(client)).map(({ entry, dueAt }) => `${entry} ${dueAt}`);
-    expect(twice(onQueue)).toEqual([]);
+    expect(twice(await queueOf(client))).toEqual([]);
   });
 
   it("restarts with all it had (appendonly): it is as if it had only been slow", async () => {
-    await using folder = temporaryFolder();
-    const dir = folder.file("redis");
-    await mkdir(dir);
-    const args = ["--appendonly", "yes", "--appendfsync", "always"];
-    await using redis = await startRedis({ dir, args });
-    await using fleet = await gatherFleet({
-      folder: folder.path,
-      scope: "proj",
-      size: 2,
-      schedules,
-      broker: redis.port,
-    });
-    await fleet.startAll();
-    const beat = fleet.beat(0);
-    await untilRuns(beat, 3);
-    await redis.kill();
-    await beat.saw("publish-failed");
-    await using again = await startRedis({ dir, args, port: redis.port });
+    await using stage = await stageOf(2, ["--appendonly", "yes", "--appendfsync", "always"]);
+    const beat = stage.fleet.beat(0);
+    const again = await stage.restart(beat);
     await beat.saw("publish-recovered", { timeoutMs: 30_000 });
     await untilRuns(beat, 3);
-    const onQueue = (await sentOnRedis(again.client())).map(
-      ({ entry, dueAt }) => `${entry} ${new Date(dueAt).toISOString()}`,
-    );
+    const onQueue = await queueOf(again.client());
     expect(twice(onQueue)).toEqual([]);
     expect(holes(onQueue)).toEqual([]);
-    expect(fleet.beats.flatMap(({ log }) => log.of("marks-behind"))).toEqual([]);
+    expect(stage.fleet.beats.flatMap(({ log }) => log.of("marks-behind"))).toEqual([]);
   });
 });

@@ -13,7 +13,7 @@ import type { Day, Hour } from "./day.ts";
 const megabyte = 1 << 20;
 /** A heap breathes, a leak does not: by so much may hour 24 be above hour 2. */
 const heapSlack = 3 * megabyte;
-const redisSlack = 0.1 * megabyte;
+const redisSlack = 0.5 * megabyte;
 
 /** In memory where there is such a place: a day of waits for the disk is what takes the time, and is not the question here. */
 function memoryFolder(): AsyncDisposable & { readonly path: string } {
@@ -27,7 +27,7 @@ async function liveADay(url: string, folder: string): Promise<Day> {
   try {
     await waitUntil(() => day.exitCode() !== undefined, {
       what: "the day to end",
-      timeoutMs: 280_000,
+      timeoutMs: 540_000,
       everyMs: 250,
       detail: day.output,
     });
@@ -57,5 +57,5 @@ describe.skipIf(!requireService("redis"))("24 hours of a leader and a standby", 
     expect(last.heapBytes).toBeLessThan(second.heapBytes + heapSlack);
     expect(last.redisBytes).toBeLessThan(second.redisBytes + redisSlack);
     expect(last.keys).toEqual(second.keys);
-  }, 300_000);
+  }, 600_000);
 });

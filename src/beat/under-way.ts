@@ -1,0 +1,52 @@
+// What was taken from the plan and is not settled yet. An entry is settled in order: what was given up behind a run that is
+// still under way waits for it, or a beat that ends in between would forget the run.
+import type { Instant } from "../clock.ts";
+import type { Slot } from "./plan.ts";
+import type { Dropped } from "./recover.ts";
+
+/** One for all: of a hundred thousand entries most have nothing under way. */
+export const none: readonly never[] = Object.freeze([]);
+
+/** Notes a run as taken from the plan, until it is settled. */
+export function beginRun(slot: Slot, dueAt: Instant): void {
+  slot.taken += 1;
+  slot.underWay = slot.underWay.length === 0 ? [dueAt] : [...slot.underWay, dueAt];
+}
+
+/** It is settled. Gives what was given up behind it, and can be written down now. */
+export function endRun(slot: Slot, dueAt: Instant): readonly Dropped[] {
+  slot.underWay = slot.underWay.length <= 1 ? none : without(slot.underWay, dueAt);
+  if (slot.deferred.length === 0) return none;
+  const free = slot.deferred.filter(({ toAt }) => isFree(slot, toAt));
+  slot.deferred = slot.deferred.filter((dropped) => !free.includes(dropped));
+  return free;
+}
+
+/** Whether what was given up can be written down now; if not, `endRun` gives it later. */
+export function defer(slot: Slot, dropped: Dropped): boolean {
+  if (isFree(slot, dropped.toAt)) return true;
+  slot.deferred = [...slot.deferred, dropped];
+  return false;
+}
+
+/** Takes back a run that was paused before it was sent, and all that was given up after it. */
+export function takeBack(slot: Slot, dueAt: Instant): void {
+  slot.taken -= 1;
+  slot.underWay = without(slot.underWay, dueAt);
+  slot.deferred = slot.deferred.filter(({ toAt }) => toAt < dueAt);
+}
+
+/** Up to here the schedule has been dealt with, written down or not. */
+export function takenUpTo({ state, underWay, deferred }: Slot): Instant {
+  return Math.max(state.settledAt, ...underWay, ...deferred.map(({ toAt }) => toAt));
+}
+
+/** Nothing older is under way. */
+function isFree({ underWay }: Slot, at: Instant): boolean {
+  return underWay.every((dueAt) => dueAt >= at);
+}
+
+function without(instants: readonly Instant[], at: Instant): readonly Instant[] {
+  const index = instants.indexOf(at);
+  return index === -1 ? instants : instants.toSpliced(index, 1);
+}

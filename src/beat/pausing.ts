@@ -83,7 +83,7 @@ export class Pausing {
 
   /** Under a term that is over it was never said: the one who leads decides. */
   async #writePauses(slots: readonly Slot[], before: readonly EntryState[], now: Instant): Promise<void> {
-    const { ledger, plan, clock } = this.#options;
+    const { ledger } = this.#options;
     const states = slots.map(({ state }) => state);
     const noteOf = ({ name, paused }: EntryState): readonly [string, string] => {
       const at = this.#notedAt.get(name) ?? now;
@@ -91,34 +91,37 @@ export class Pausing {
     };
     const notes = states.map(noteOf);
     const recorded = ledger.record({ states });
-    const limit = new AbortController();
-    const noted = ledger.note(new Map(notes)).finally(() => limit.abort());
-    try {
-      // A broker that does not answer is told later; the pause holds here and in the record.
-      await Promise.race([noted, clock.sleep(noteWithinMs, limit.signal)]);
-    } catch (error) {
+    const noted = ledger.note(new Map(notes)).catch(async (error: unknown) => {
       if (!(error instanceof StaleTermError)) throw error;
       for (const [name] of notes) ledger.dropNote(name);
-      restore(plan, before, now);
-      await ledger.record({ states: before });
+      await this.#undo(before, now);
       throw this.#options.standby("another beat leads");
-    }
+    });
+    // A broker that does not answer is told later; the pause holds here and in the record.
+    await Promise.race([noted, this.#patience(noted)]);
     noted.catch(() => undefined);
     await recorded;
+  }
+
+  /** Twice: a process that was stopped meanwhile wakes with the first already over. */
+  async #patience(noted: Promise<void>): Promise<void> {
+    const { clock } = this.#options;
+    const limit = new AbortController();
+    void noted.finally(() => limit.abort()).catch(() => undefined);
+    await clock.sleep(noteWithinMs, limit.signal);
+    await clock.sleep(noteWithinMs, limit.signal);
+  }
+
+  async #undo(before: readonly EntryState[], now: Instant): Promise<void> {
+    const { plan, ledger } = this.#options;
+    plan.setPaused(new Map(before.map(({ name, paused }) => [name, paused])), now);
+    await ledger.record({ states: before.flatMap(({ name }) => stateOf(plan, name)) });
   }
 }
 
 function stateOf(plan: Plan, name: string): readonly EntryState[] {
   const state = plan.slots.get(name)?.state;
   return state === undefined ? [] : [state];
-}
-
-function restore(plan: Plan, states: readonly EntryState[], now: Instant): void {
-  for (const state of states) {
-    const slot = plan.slots.get(state.name);
-    if (slot !== undefined) slot.state = state;
-  }
-  plan.setPaused(new Map(states.map(({ name, paused }) => [name, paused])), now);
 }
 
 /** What the schedule held since the pause began; what was on its way then, and still is, is no part of it. */

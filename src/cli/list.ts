@@ -49,7 +49,7 @@ async function gather(options: ListOptions): Promise<Listing> {
   return fromBeatOrHere<Listing>(options, {
     beat: async (beat) => {
       const reports = await listAll(beat.steering, options.match);
-      return { reports, from: "beat", note: `as ${nameOf(beat)} has it` };
+      return { reports, from: "beat", note: `told by ${nameOf(beat)}` };
     },
     here: async (inHere, why) => {
       const { entries, app } = await openProject(inHere);

@@ -68,24 +68,15 @@ export class RedisStore implements Store {
   async load(): Promise<StoredState> {
     this.#assertOpen();
     const { record } = this.#keys;
-    const entries = new Map<string, EntryState>();
-    const unreadable: string[] = [];
-    await this.#connection.run(
-      async (client) => {
-        for await (const [name, text] of scan(client, record)) {
-          const state = readState(name, text);
-          if (state === null) unreadable.push(name);
-          else entries.set(name, state);
-        }
-      },
-      [record],
-    );
+    const read = await this.#connection.run((client) => scanStates(client, record), [record]);
+    const unreadable = [...read].flatMap(([name, state]) => (state === null ? [name] : []));
+    for (const name of unreadable) read.delete(name);
     if (unreadable.length > 0) this.#tellOfUnreadable(unreadable);
-    return { id: this.#id, entries };
+    return { id: this.#id, entries: read as ReadonlyMap<string, EntryState> };
   }
 
   /**
-   * Up to some thousand entries are one step; more are several, in order. A step that fails or is not answered leaves those
+   * Up to a thousand entries are one step; more are several, in order. A step that fails or is not answered leaves those
    * before it in place: the same change, or one that holds it, may come again, and doubles nothing.
    *
    * @throws LovageError("stale-term") when somebody has written under a newer term
@@ -149,12 +140,17 @@ export class RedisStore implements Store {
   }
 }
 
-/** In pieces, so that a hundred thousand states do not hold up everybody else on the server. */
-async function* scan(client: Redis, key: string): AsyncGenerator<readonly [field: string, value: string]> {
+/** In pieces, so that a hundred thousand states do not hold up everybody else on the server. Null: cannot be read. */
+async function scanStates(client: Redis, key: string): Promise<Map<string, EntryState | null>> {
+  const states = new Map<string, EntryState | null>();
   let cursor = "0";
   do {
-    const [next, found] = await client.hscan(key, cursor, "COUNT", 5000);
-    for (let at = 0; at + 1 < found.length; at += 2) yield [found[at] ?? "", found[at + 1] ?? ""];
+    const [next, found] = await client.hscan(key, cursor, "COUNT", 2000);
+    for (let at = 0; at + 1 < found.length; at += 2) {
+      const name = found[at] ?? "";
+      states.set(name, readState(name, found[at + 1] ?? ""));
+    }
     cursor = next;
   } while (cursor !== "0");
+  return states;
 }

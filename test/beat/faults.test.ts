@@ -251,6 +251,6 @@ describe("the recorder", () => {
     await Promise.all(writes);
     await recorder.record({});
     expect(written).toEqual([3]);
-    expect(events.map((event) => event.type)).toEqual(["record-failed"]);
+    expect(events.map((event) => event.type)).toEqual(["record-failed", "record-recovered"]);
   });
 });

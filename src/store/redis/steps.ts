@@ -3,7 +3,7 @@ import { isStorable } from "../changes.ts";
 import type { Changes, EntryState, Run } from "../store.ts";
 import { forgotten, unchanged } from "./script.ts";
 
-/** Values in one step: Redis serves nobody else meanwhile, some milliseconds. */
+/** Values in one step, of a thousand entries that ran once: Redis serves nobody else meanwhile, some milliseconds. */
 const valuesPerStep = 4000;
 
 interface Item {

@@ -151,7 +151,6 @@ export class Beat implements Service {
     const { plan, publisher } = this.#works;
     const now = clock.now();
     const { leads, ...condition } = this.condition(now);
-    const overdueMs = leads ? Math.max(0, now - plan.dueSince) : 0;
     const paused = [...plan.slots.values()].filter(({ state }) => state.paused !== null).length;
     const who = {
       scope,
@@ -162,7 +161,8 @@ export class Beat implements Service {
       broker: broker.url,
     };
     const leader = leads ? label : (this.#leader?.holder ?? null);
-    const lateMs = Math.max(overdueMs, publisher.lateMs(now));
+    // What a standby could not send when it led is the leader's by now.
+    const lateMs = leads ? Math.max(0, now - plan.dueSince, publisher.lateMs(now)) : 0;
     return { ...who, leads, leader, term: this.#lease?.term ?? null, ...condition, paused, lateMs };
   }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import { LovageError } from "../../src/error.ts";
@@ -220,5 +221,67 @@ describe("a record shared by several beats", () => {
     await clock.advance(1);
     expect(second.sent()).toEqual([10, 42]);
     await second.beat.stop();
+  });
+});
+
+interface Member {
+  readonly on: Stage;
+  readonly life: Life;
+}
+
+const blows = fc.array(
+  fc.tuple(
+    fc.constantFrom("killed", "killed on the way", "frozen", "stopped", "without record", "left alone"),
+    fc.integer({ min: 0, max: 25_000 }),
+    fc.integer({ min: 0, max: 12 }),
+  ),
+  { maxLength: 6 },
+);
+
+describe("three beats on one record, of which the leader is struck again and again", () => {
+  async function strike(what: string, { on, life }: Member, record: SharedRecord, ms: number): Promise<void> {
+    const { clock } = on;
+    if (what === "killed") life.kill();
+    if (what === "frozen") life.freeze();
+    record.isDown = what === "without record";
+    const stopped = what === "stopped" ? on.beat.stop() : null;
+    await clock.advance(ms);
+    life.thaw();
+    record.isDown = false;
+    await stopped;
+  }
+
+  it("send each occurrence once and in order, and the record counts no more than were sent", async () => {
+    await fc.assert(
+      fc.asyncProperty(blows, async (happens) => {
+        const { clock, record, join } = await fleet({ missed: "all" });
+        let joined = 0;
+        const recruit = async (): Promise<Member> => {
+          const life = new Life();
+          joined += 1;
+          return { life, on: await join(`host:${joined}`, life) };
+        };
+        let members = [await recruit(), await recruit(), await recruit()];
+        for (const [what, ms, steps] of happens) {
+          await clock.advance(3_000);
+          const leader = members.find(({ on }) => on.steering.status().leads) ?? members[0];
+          if (leader === undefined) continue;
+          if (what === "killed on the way") leader.life.killIn(steps);
+          await strike(what, leader, record, ms);
+          if (what !== "stopped" && !leader.life.isOver) continue;
+          members = [...members.filter((member) => member !== leader), await recruit()];
+        }
+        await clock.advance(45_000);
+        const elapsed = Math.floor((clock.now() - startAt) / 10_000);
+        const { sent } = members[0]?.on ?? { sent: () => [] };
+        expect(sent()).toEqual(Array.from({ length: elapsed }, (_, index) => (index + 1) * 10));
+        expect(members.filter(({ on }) => on.steering.status().leads)).toHaveLength(1);
+        const state = await record.stateOf("ten");
+        expect(state).toMatchObject({ missed: 0, skipped: 0, failed: 0, lastDueAt: startAt + elapsed * 10_000 });
+        expect(state?.runs).toBeLessThanOrEqual(elapsed);
+        for (const { on } of members) await on.beat.stop();
+      }),
+      { numRuns: 60 },
+    );
   });
 });

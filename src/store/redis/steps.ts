@@ -26,16 +26,20 @@ export function* steps(changes: Changes, history: number): Generator<readonly st
   if (step.length > 0 || items.size === 0) yield step;
 }
 
-/** Without the name, which is in the key. */
 export function writeState(state: EntryState): string {
-  return JSON.stringify({ ...state, name: undefined });
+  return JSON.stringify(state);
 }
 
 /** Null for what is no state: somebody else's hand was in it. */
 export function readState(name: string, text: string): EntryState | null {
-  const known = readObject(text);
-  const state = { ...blank, ...known, name } as EntryState;
-  return typeof state.scheduleHash === "string" && isStorable(state) ? state : null;
+  const known = readObject(text) as EntryState;
+  if (known.name === name && isState(known)) return known;
+  const filled: EntryState = { ...blank, ...known, name };
+  return isState(filled) ? filled : null;
+}
+
+function isState(state: EntryState): boolean {
+  return typeof state.scheduleHash === "string" && isStorable(state);
 }
 
 export function writeRun(run: Run): string {

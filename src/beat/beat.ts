@@ -15,6 +15,7 @@ import type { Store } from "../store/store.ts";
 import { Leader } from "./leader.ts";
 import type { Occurrence } from "./occurrence.ts";
 import type { OverlapGate } from "./overlap.ts";
+import { runName } from "./overlap-notes.ts";
 import { pauseName } from "./pauses.ts";
 import type { PlanChange } from "./plan.ts";
 import type { BeatSteering, BeatStatus } from "./steering.ts";
@@ -135,7 +136,7 @@ export class Beat implements Service {
     // What the plan changed is made known at once: a crash must not make an edit look like something missed.
     const states = [...added, ...changed].flatMap((name) => plan.slots.get(name)?.state ?? []);
     ledger.mark([...states.map(({ name }) => name), ...removed]);
-    ledger.forgetNotes(removed.map(pauseName));
+    ledger.forgetNotes(removed.flatMap((name) => [pauseName(name), runName(name)]));
     await Promise.all([ledger.flush(), ledger.record({ states, forget: removed })]);
   }
 
@@ -151,7 +152,7 @@ export class Beat implements Service {
     const { plan, publisher } = this.#works;
     const now = clock.now();
     const { leads, ...condition } = this.condition(now);
-    const paused = [...plan.slots.values()].filter(({ state }) => state.paused !== null).length;
+    const paused = plan.countPaused();
     const who = {
       scope,
       label,

@@ -44,10 +44,11 @@ function readFacts(app: Pick<App, "createEnvelope">, { task, args, kwargs, optio
 export function overlapProblems(entries: readonly Entry[], app: App): readonly Problem[] {
   const guarded = entries.filter(({ overlap }) => overlap !== "allow");
   if (guarded.length === 0) return [];
-  const tellers = tellersOf(app.conf);
+  const common = tellersOf(app.conf);
   const ignoresResult = resultCheck(app);
   return guarded.flatMap((entry) => {
-    const missing = missingFor(entry, tellers, ignoresResult(entry));
+    const tracksStarted = app.tasks.get(entry.task)?.options.trackStarted ?? common.tracksStarted;
+    const missing = missingFor(entry, { ...common, tracksStarted }, ignoresResult(entry));
     if (missing === null) return [];
     const message = `${entry.source}: entry ${entry.name}: overlap: ${entry.overlap} ${missing.message}`;
     return [{ message, hint: missing.hint }];

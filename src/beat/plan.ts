@@ -54,6 +54,8 @@ const nothingKnown: KnownBefore = { states: new Map(), marks: new Map() };
 
 export class Plan {
   readonly #emit: Emit;
+  /** Null: to be counted anew. */
+  #paused: number | null = null;
   readonly #slots = new Map<string, Slot>();
   readonly #heap = new Heap<DueSlot>();
   /** Entries under `missed: all` that are not yet back in step, in turns; see tick.ts. */
@@ -137,6 +139,14 @@ export class Plan {
     this.#rebuild(now);
   }
 
+  /** What ran last under other terms, for entries that care whether it has ended. */
+  adoptRuns(runs: ReadonlyMap<string, { readonly taskId: string; readonly sentAt: Instant }>): void {
+    for (const [name, { taskId, sentAt }] of runs) {
+      const slot = this.#slots.get(name);
+      if (slot !== undefined) slot.state = { ...slot.state, lastTaskId: taskId, lastSentAt: sentAt };
+    }
+  }
+
   /** Takes entries out until they are resumed, or puts them back where they stand; null resumes. */
   setPaused(
     pauses: ReadonlyMap<string, Pause | null>,
@@ -166,6 +176,12 @@ export class Plan {
   /** The entry due first, if it is due by `now`. It is out of the plan until `put` puts it back. */
   popDue(now: Instant): DueSlot | undefined {
     return this.#heap.firstKey <= now ? this.#heap.pop() : undefined;
+  }
+
+  /** Counted when a pause may have begun or ended, and no oftener: health is asked for every few seconds. */
+  countPaused(): number {
+    this.#paused ??= [...this.#slots.values()].filter(({ state }) => state.paused !== null).length;
+    return this.#paused;
   }
 
   /** Lets a slot wait for its turn to be made up, from the occurrence at `dueAt` on. */
@@ -258,6 +274,7 @@ export class Plan {
 
   /** Sorting anew is cheaper than finding single slots in the heap, and happens only on a reload or a new term. */
   #rebuild(now: Instant): void {
+    this.#paused = null;
     this.#heap.clear();
     const isBehind = (slot: Slot): boolean => isDue(slot) && slot.dueAt <= now;
     this.#line = this.#line.filter((slot) => this.#slots.get(slot.entry.name) === slot && isBehind(slot));

@@ -10,6 +10,7 @@ import type { Backfills } from "./backfill.ts";
 import { absurdMs, sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark } from "./occurrence.ts";
+import { readRuns, runName, runsToAdopt } from "./overlap-notes.ts";
 import { pauseName, pausesToAdopt, pausesToNote, readPauses } from "./pauses.ts";
 import type { Plan } from "./plan.ts";
 import type { Steer } from "./steer.ts";
@@ -56,6 +57,7 @@ export class Takeover {
     const removed = this.#isPlanned ? this.#goOn(stored, now) : this.#firstPlan(entries, stored, marks, now);
     this.#reportBehind(lease.scope, onBroker);
     this.#adoptPauses(notes, now);
+    plan.adoptRuns(runsToAdopt(readRuns(notes), plan.states()));
     steer.adopt(allMarks, notes);
     plan.adoptMarks(marks, now);
     plan.setBack(now + absurdMs, now);
@@ -114,10 +116,12 @@ export class Takeover {
   #missingNotes(notes: Notes): ReadonlyMap<string, string | null> {
     const { plan } = this.#options;
     const pauses = readPauses(notes);
-    const gone = [...pauses.keys()].filter((entry) => !plan.slots.has(entry));
+    const isGone = (entry: string): boolean => !plan.slots.has(entry);
+    const gone = [...pauses.keys()].filter(isGone).map(pauseName);
+    const goneRuns = [...readRuns(notes).keys()].filter(isGone).map(runName);
     return new Map<string, string | null>([
       ...pausesToNote(pauses, plan.states()),
-      ...gone.map((entry) => [pauseName(entry), null] as const),
+      ...[...gone, ...goneRuns].map((name) => [name, null] as const),
     ]);
   }
 }

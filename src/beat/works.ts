@@ -9,6 +9,7 @@ import type { Answer, Refusal } from "./dispatch.ts";
 import { absurdMs } from "./future.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
+import { runName, writeRun } from "./overlap-notes.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
 import { type Settled, settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
@@ -92,9 +93,21 @@ async function settleAll(
   const refused = refusals.filter((refusal) => !isPaused(refusal));
   const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refused, now)];
   const done = [...answers, ...refused].map(({ occurrence }) => occurrence);
+  noteRuns(ledger, answers);
   backfills.answered(answers, refusals);
   steer.answered(answers, refusals);
   await ledger.settle([...settled, ...settleBehind(plan, done, now)]);
+}
+
+/** Whoever leads next has to know which run an overlap policy is about. */
+function noteRuns(ledger: Ledger, answers: readonly Answer[]): void {
+  const ofPolicy = answers.filter(({ occurrence: { entry, occasion } }) => {
+    return entry.overlap !== "allow" && occasion !== "backfill";
+  });
+  if (ofPolicy.length === 0) return;
+  const notes = ofPolicy.map((run) => [runName(run.occurrence.entry.name), writeRun(run)] as const);
+  // Under a term that is over another beat notes its own.
+  ledger.note(new Map(notes)).catch(() => undefined);
 }
 
 /** Runs that a pause took out of line go back into the plan. */

@@ -51,21 +51,26 @@ function nextLines({ report, next }: Shown, now: Instant): readonly Line[] {
   });
 }
 
-function lastLines({ report, lastState }: Shown, now: Instant): readonly Line[] {
-  const { lastDueAt, lastSentAt, lastTaskId, timezone } = report;
+function lastLines(shown: Shown, now: Instant): readonly Line[] {
+  const { lastDueAt, lastSentAt, lastTaskId, timezone } = shown.report;
   if (lastSentAt === null && lastDueAt === null) return [["last run", "never"]];
-  const due = lastDueAt === null ? "by hand only" : `due ${localTime(lastDueAt, timezone)}`;
-  const sent = lastSentAt === null ? "" : `, sent ${relativeTime(lastSentAt, now)}${lateness(lastDueAt, lastSentAt)}`;
-  const state = lastState === null ? "" : `  ${lastState}`;
-  return [
-    ["last run", `${due}${sent}`],
-    ...(lastTaskId === null ? [] : [["last task", `${lastTaskId}${state}`] as const]),
-  ];
+  const byHand = handNote(shown);
+  const due = lastDueAt === null ? "never by its schedule" : `due ${localTime(lastDueAt, timezone)}`;
+  const sent = lastSentAt === null ? "" : `sent ${relativeTime(lastSentAt, now)}`;
+  const last = byHand === null && sent !== "" ? `${due}, ${sent}${lateness(lastDueAt, lastSentAt)}` : due;
+  const state = shown.lastState === null ? "" : `  ${shown.lastState}`;
+  const how = byHand === null ? "" : `  ${sent} ${byHand}`;
+  return [["last run", last], ...(lastTaskId === null ? [] : [["last task", `${lastTaskId}${state}${how}`] as const])];
 }
 
 /** A run by hand moves the last time of sending, and no nominal time. */
-function lateness(dueAt: Instant | null, sentAt: Instant): string {
-  return dueAt === null || sentAt < dueAt ? "" : `, ${span(sentAt - dueAt)} after it was due`;
+function handNote({ report, runs }: Shown): string | null {
+  const last = runs.find(({ taskId }) => taskId !== null && taskId === report.lastTaskId);
+  return last?.reason?.startsWith("manual") === true ? last.reason : null;
+}
+
+function lateness(dueAt: Instant | null, sentAt: Instant | null): string {
+  return dueAt === null || sentAt === null || sentAt < dueAt ? "" : `, ${span(sentAt - dueAt)} after it was due`;
 }
 
 function countLines({ report, runs }: Shown): readonly Line[] {

@@ -121,6 +121,11 @@ function jsonShown({ report, runs, entry, next, lastState, from }: Shown): objec
 
 function definition(entry: Entry): object {
   const { args, kwargs, options, missed, missedWithinMs, overlap, overlapLimitMs, jitterMs, maxRuns, ping } = entry;
-  const policies = { missed, missed_within_ms: missedWithinMs, overlap, overlap_limit_ms: overlapLimitMs };
+  const policies = {
+    missed_policy: missed,
+    missed_within_ms: missedWithinMs,
+    overlap,
+    overlap_limit_ms: overlapLimitMs,
+  };
   return { args, kwargs, options, ...policies, jitter_ms: jitterMs, max_runs: maxRuns, ping };
 }

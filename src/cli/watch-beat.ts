@@ -86,7 +86,7 @@ async function serveHttp(
   ]);
   const address: HttpAddress = parseHttpAddress(options.http);
   const mostEntries = options.httpEntries ?? defaultHttpEntries;
-  const metrics = createMetrics({ monitor, book, events, clock: systemClock, mostEntries });
+  const metrics = createMetrics({ monitor, book, events, mostEntries });
   const server = new HttpServer({ address, routes: beatRoutes(monitor, metrics), emit: events.emit });
   await server.start();
   events.emit({ type: "http-listening", url: server.url, warning: openWarning(address) });

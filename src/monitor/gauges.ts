@@ -1,15 +1,13 @@
 // The metrics that say how things stand: all asked for at the moment of a scrape, none kept up meanwhile.
 import { Gauge, type Registry } from "prom-client";
-import type { Clock } from "../clock.ts";
 import type { EntryBook } from "./entry-book.ts";
-import { checkNames, silenceMs } from "./health.ts";
-import type { Monitor } from "./monitor.ts";
-import type { SubjectEntry, SubjectStatus } from "./subject.ts";
+import { checkNames } from "./health.ts";
+import type { Look, Monitor } from "./monitor.ts";
+import type { Subject, SubjectEntry, SubjectStatus } from "./subject.ts";
 
 export interface GaugeOptions {
   readonly monitor: Monitor;
   readonly book: EntryBook;
-  readonly clock: Clock;
   /** Entries with series of their own; the rest is counted. */
   readonly mostEntries: number;
 }
@@ -18,11 +16,13 @@ const perPage = 1000;
 
 /** Registers the gauges; the returned function brings them up to date. */
 export function registerGauges(registry: Registry, options: GaugeOptions): () => Promise<void> {
-  const parts = [beatGauges(registry, options), healthGauges(registry, options), entryGauges(registry, options)];
+  const { monitor } = options;
+  const parts = [beatGauges(registry), healthGauges(registry, monitor), entryGauges(registry, options)];
   const info = infoGauge(registry, options);
   return async () => {
-    for (const collect of parts) collect();
-    await info();
+    const look = monitor.look();
+    for (const collect of parts) collect(look);
+    await info(look);
   };
 }
 
@@ -38,22 +38,21 @@ const statusGauges: Readonly<Record<string, readonly [help: string, value: (stat
   entries_paused: ["Entries that are paused.", ({ paused }) => paused],
 };
 
-function beatGauges(registry: Registry, { monitor, clock }: GaugeOptions): () => void {
+function beatGauges(registry: Registry): (look: Look) => void {
   const gauges = Object.entries(statusGauges).map(
     ([name, [help, value]]) => [gaugeOf(registry, name, help), value] as const,
   );
   const up = gaugeOf(registry, "up", "1 while the loop of beat looks at the clock, 0 when it hangs.");
   const age = gaugeOf(registry, "tick_age_seconds", "How long ago the loop looked at the clock.");
-  return () => {
-    up.set(Number(monitor.isLive()));
-    const status = monitor.status();
-    if (status === null) return;
-    age.set(silenceMs(status, clock.now()) / 1000);
-    for (const [gauge, value] of gauges) gauge.set(value(status));
+  return ({ beat, isLive, silenceMs }) => {
+    up.set(Number(isLive));
+    if (beat === null) return;
+    age.set((silenceMs ?? 0) / 1000);
+    for (const [gauge, value] of gauges) gauge.set(value(beat));
   };
 }
 
-function healthGauges(registry: Registry, { monitor }: GaugeOptions): () => void {
+function healthGauges(registry: Registry, monitor: Monitor): (look: Look) => void {
   const check = new Gauge({
     name: "lovage_beat_check_ok",
     help: "1 for each check of /healthz that is ok, 0 where it is degraded or down.",
@@ -64,8 +63,7 @@ function healthGauges(registry: Registry, { monitor }: GaugeOptions): () => void
   const quarantined = gaugeOf(registry, "entries_quarantined", "Entries set aside because their schedule failed.");
   const taken = gaugeOf(registry, "last_reload_successful", "0 when the schedule was last read and not taken.");
   const takenAt = gaugeOf(registry, "last_reload_success_timestamp_seconds", "When a reload was last taken; 0: never.");
-  return () => {
-    const { checks } = monitor.health();
+  return ({ health: { checks } }) => {
     for (const name of checkNames) check.set({ check: name }, Number(checks[name].status === "ok"));
     broker.set(Number(checks.broker.status === "ok"));
     quarantined.set(monitor.troubles.quarantined.length);
@@ -74,7 +72,7 @@ function healthGauges(registry: Registry, { monitor }: GaugeOptions): () => void
   };
 }
 
-function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions): () => void {
+function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions): (look: Look) => void {
   const registers = [registry];
   const labelNames = ["entry"];
   const next = new Gauge({
@@ -94,10 +92,10 @@ function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions)
     "entries_left_out",
     "Entries beyond --http-entries, which have no series of their own.",
   );
-  return () => {
+  return ({ beat }) => {
     next.reset();
     last.reset();
-    const { rows, total } = rowsOf(monitor, mostEntries);
+    const { rows, total } = rowsOf(beat?.leads === true ? monitor.subject : null, mostEntries);
     for (const { entry, nextAt, lastDueAt } of rows) {
       if (nextAt !== null) next.set({ entry }, nextAt / 1000);
       if (lastDueAt !== null) last.set({ entry }, lastDueAt / 1000);
@@ -106,11 +104,13 @@ function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions)
   };
 }
 
-/** By name; none from a beat that does not lead. */
-function rowsOf(monitor: Monitor, most: number): { readonly rows: readonly SubjectEntry[]; readonly total: number } {
+/** In the order of the schedule; none from a beat that does not lead. */
+function rowsOf(
+  subject: Subject | null,
+  most: number,
+): { readonly rows: readonly SubjectEntry[]; readonly total: number } {
   const rows: SubjectEntry[] = [];
-  const { subject } = monitor;
-  if (subject === null || !subject.status().leads) return { rows, total: 0 };
+  if (subject === null) return { rows, total: 0 };
   for (;;) {
     const page = subject.list({ offset: rows.length, limit: Math.min(perPage, most - rows.length) });
     rows.push(...page.rows);
@@ -118,18 +118,17 @@ function rowsOf(monitor: Monitor, most: number): { readonly rows: readonly Subje
   }
 }
 
-function infoGauge(registry: Registry, { monitor, book }: GaugeOptions): () => Promise<void> {
+function infoGauge(registry: Registry, { book }: GaugeOptions): (look: Look) => Promise<void> {
   const info = new Gauge({
     name: "lovage_beat_info",
     help: "Always 1; its labels say which beat this is, and the hash of the schedule it works by.",
     labelNames: ["scope", "version", "schedule_hash"],
     registers: [registry],
   });
-  return async () => {
-    const status = monitor.status();
+  return async ({ beat }) => {
     info.reset();
-    if (status === null) return;
-    const { scope, version } = status;
+    if (beat === null) return;
+    const { scope, version } = beat;
     info.set({ scope, version, schedule_hash: await book.scheduleHash() }, 1);
   };
 }

@@ -2,7 +2,7 @@
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { EventStream } from "../event.ts";
-import { type Health, type HealthFacts, isLive, isReady, judgeHealth } from "./health.ts";
+import { type Health, type HealthFacts, isLive, isReady, judgeHealth, silenceMs } from "./health.ts";
 import type { Subject, SubjectStatus } from "./subject.ts";
 import { Troubles } from "./troubles.ts";
 
@@ -11,6 +11,16 @@ export interface MonitorOptions {
   readonly events: EventStream;
   /** The longest sleep of beat's loop between two looks at the clock. */
   readonly maxIntervalMs: number;
+}
+
+/** How a beat stands at one moment. */
+export interface Look {
+  /** Null while it still starts. */
+  readonly beat: SubjectStatus | null;
+  /** How long its loop has not looked at the clock. */
+  readonly silenceMs: number | null;
+  readonly isLive: boolean;
+  readonly health: Health;
 }
 
 /** Names looked up for health; a schedule with more entries set aside is broken as a whole. */
@@ -58,7 +68,15 @@ export class Monitor {
   }
 
   health(): Health {
-    return judgeHealth(this.#facts());
+    return this.look().health;
+  }
+
+  /** All of it from one question to beat. */
+  look(): Look {
+    const facts = this.#facts();
+    const { beat, now } = facts;
+    const age = beat === null ? null : silenceMs(beat, now);
+    return { beat, silenceMs: age, isLive: isLive(facts), health: judgeHealth(facts) };
   }
 
   /** Entries that are set aside now. */

@@ -1,4 +1,5 @@
 // The paths that a beat serves with `--http`, and which question each answers.
+import { isReady } from "./health.ts";
 import type { HttpAddress } from "./http-address.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Monitor } from "./monitor.ts";
@@ -30,7 +31,7 @@ export function beatRoutes(monitor: Monitor, metrics: Metrics): Routes {
 
 function readyPage(monitor: Monitor): Page {
   const status = monitor.status();
-  if (!monitor.isReady() || status === null) return textPage(503, "not ready: it does not know yet who leads");
+  if (status === null || !isReady({ beat: status })) return textPage(503, "not ready: it does not know yet who leads");
   return textPage(200, status.leads ? "ok: it leads" : `ok: it stands by, ${status.leader ?? "nobody"} leads`);
 }
 

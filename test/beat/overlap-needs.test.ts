@@ -74,6 +74,10 @@ describe("an overlap policy needs somebody who tells what became of runs", () =>
         ` (set task_track_started: true, here and for the workers, or ${byEvents})`,
     ]);
     expect(await problemsOf({ ...kept, taskTrackStarted: true }, { overlap: "skip_queued" })).toEqual([]);
+
+    const app = await appWith(kept, { overlap: "skip_queued" });
+    app.task("proj.sync", () => null, { trackStarted: true });
+    expect(overlapProblems(app.entries(), app)).toEqual([]);
   });
 });
 

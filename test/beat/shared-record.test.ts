@@ -261,17 +261,23 @@ describe("three beats on one record, of which the leader is struck again and aga
           joined += 1;
           return { life, on: await join(`host:${joined}`, life) };
         };
-        let members = [await recruit(), await recruit(), await recruit()];
+        let members: readonly Member[] = [];
+        const fillUp = async (): Promise<void> => {
+          members = members.filter(({ life }) => !life.isOver);
+          while (members.length < 3) members = [...members, await recruit()];
+        };
         for (const [what, ms, steps] of happens) {
+          await fillUp();
           await clock.advance(3_000);
-          const leader = members.find(({ on }) => on.steering.status().leads) ?? members[0];
+          const leader = members.find(({ on }) => on.steering.status().leads);
           if (leader === undefined) continue;
           if (what === "killed on the way") leader.life.killIn(steps);
           await strike(what, leader, record, ms);
-          if (what !== "stopped" && !leader.life.isOver) continue;
-          members = [...members.filter((member) => member !== leader), await recruit()];
+          if (what === "stopped") members = members.filter((member) => member !== leader);
         }
+        await fillUp();
         await clock.advance(45_000);
+        await fillUp();
         const elapsed = Math.floor((clock.now() - startAt) / 10_000);
         const { sent } = members[0]?.on ?? { sent: () => [] };
         expect(sent()).toEqual(Array.from({ length: elapsed }, (_, index) => (index + 1) * 10));

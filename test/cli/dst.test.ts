@@ -20,7 +20,7 @@ entries:
 
 async function dst(names: readonly string[] = [], more: object = {}): Promise<Printed> {
   await using stage = await commandStage(schedule);
-  return printed(() => dstCommand(names, { ...stage.options, from: "2027-01-01", years: 1, ...more }));
+  return await printed(() => dstCommand(names, { ...stage.options, from: "2027-01-01", years: 1, ...more }));
 }
 
 describe("beat dst", () => {

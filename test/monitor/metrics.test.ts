@@ -14,10 +14,10 @@ interface Stage extends WatchedBeat {
 
 function stage(mostEntries = 1000): Stage {
   const beat = watchedBeat();
-  const { monitor, events, clock } = beat;
+  const { monitor, events } = beat;
   const book = new EntryBook();
   book.take([entryOf({ name: "a" }), entryOf({ name: "b" })]);
-  const metrics = createMetrics({ monitor, events, clock, book, mostEntries, withProcess: false });
+  const metrics = createMetrics({ monitor, events, book, mostEntries, withProcess: false });
   return Object.assign(beat, { metrics, book });
 }
 

@@ -16,9 +16,9 @@ interface Served extends WatchedBeat, AsyncDisposable {
 
 async function served(): Promise<Served> {
   const beat = watchedBeat();
-  const { monitor, events, clock } = beat;
+  const { monitor, events } = beat;
   const book = new EntryBook();
-  const metrics = createMetrics({ monitor, events, clock, book, mostEntries: 10 });
+  const metrics = createMetrics({ monitor, events, book, mostEntries: 10 });
   const { url, stop } = await serve(beatRoutes(monitor, metrics), events);
   return Object.assign(beat, { url, [Symbol.asyncDispose]: stop });
 }

@@ -157,7 +157,7 @@ describe("beat from YAML files alone", () => {
     await using beat = await startBeat(["-q"], folder.path);
     await beat.saw("Sending due task");
     const { exitCode, output } = await runBeat(["status"], folder.path);
-    expect(output).toMatch(new RegExp(`^up: pid ${beat.pid} on .* leads, 1 entries`));
+    expect(output).toMatch(new RegExp(`^up: pid ${beat.pid} on .* leads, 1 entry,`));
     expect(exitCode).toBe(0);
     await beat.stop("SIGKILL");
     await utimes(folder.path, 0, 0);

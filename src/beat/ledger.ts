@@ -2,7 +2,7 @@
 // message, and notes. The broker may be away: what it could not be told is told later, in the order it happened.
 import { type Broker, type Mark, StaleTermError } from "../broker/broker.ts";
 import type { Lease } from "../broker/lease.ts";
-import { messageOf } from "../error.ts";
+import { LovageError, messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Changes, EntryState, Store } from "../store/store.ts";
 import type { Plan } from "./plan.ts";
@@ -52,6 +52,22 @@ export class Ledger {
     const states = settled.flatMap((one) => one.states);
     this.mark(settled.flatMap((one) => (one.isUnsent ? one.states.map(({ name }) => name) : [])));
     await this.#recorder.record({ states, runs: settled.flatMap(({ runs }) => runs) });
+  }
+
+  /**
+   * At the beginning of a term, on a record that others share: from now on nobody who led before can write it.
+   *
+   * @throws what the store says
+   */
+  async claim(lease: Lease): Promise<void> {
+    this.#recorder.dropStates();
+    try {
+      await this.#options.store.record({ term: lease.term });
+    } catch (error) {
+      // Some clock ran ahead when the newest term was given out. That must not stop the schedule.
+      if (!(error instanceof LovageError) || error.code !== "stale-term") throw error;
+      this.#options.emit({ type: "record-failed", reason: messageOf(error) });
+    }
   }
 
   async record(changes: Changes): Promise<void> {

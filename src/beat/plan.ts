@@ -54,7 +54,6 @@ const nothingKnown: KnownBefore = { states: new Map(), marks: new Map() };
 
 export class Plan {
   readonly #emit: Emit;
-  /** Null: to be counted anew. */
   #paused: number | null = null;
   readonly #slots = new Map<string, Slot>();
   readonly #heap = new Heap<DueSlot>();
@@ -180,8 +179,7 @@ export class Plan {
 
   /** Counted when a pause may have begun or ended, and no oftener: health is asked for every few seconds. */
   countPaused(): number {
-    this.#paused ??= [...this.#slots.values()].filter(({ state }) => state.paused !== null).length;
-    return this.#paused;
+    return (this.#paused ??= [...this.#slots.values()].filter(({ state }) => state.paused !== null).length);
   }
 
   /** Lets a slot wait for its turn to be made up, from the occurrence at `dueAt` on. */

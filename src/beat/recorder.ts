@@ -32,6 +32,12 @@ export class Recorder {
     return this.#writing;
   }
 
+  /** What waits to be written may be older than what others wrote meanwhile to a record they share; the history is not. */
+  dropStates(): void {
+    this.#states.clear();
+    this.#forget.clear();
+  }
+
   /** One write at a time: an older state must never come after a newer one. */
   async #writeAll(): Promise<void> {
     while (this.#states.size + this.#runs.length + this.#forget.size > 0) {
@@ -44,11 +50,11 @@ export class Recorder {
         if (this.#isFailing) this.#emit({ type: "record-recovered" });
         this.#isFailing = false;
       } catch (error) {
+        this.#isFailing = true;
+        this.#emit({ type: "record-failed", reason: messageOf(error) });
         // Whoever leads now knows better. What this beat made of it before stands in the marks.
         if (error instanceof LovageError && error.code === "stale-term") continue;
         this.#takeBack(states, runs, forget);
-        this.#isFailing = true;
-        this.#emit({ type: "record-failed", reason: messageOf(error) });
         return;
       }
     }

@@ -47,6 +47,7 @@ export class Takeover {
   /** @throws what broker or record say, having changed nothing that would not be changed alike the next time */
   async begin(lease: Lease, entries: readonly Entry[]): Promise<void> {
     const { broker, store, clock, emit, plan, ledger, backfills, steer } = this.#options;
+    if (store.isShared === true) await ledger.claim(lease);
     const stored = store.isShared === true ? await store.load() : this.#stored;
     const allMarks: Marks = (await broker.leases?.marks(lease.scope)) ?? new Map<string, Instant>();
     const notes: Notes = (await broker.leases?.notes(lease.scope)) ?? new Map<string, string>();

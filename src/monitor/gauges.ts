@@ -17,12 +17,16 @@ const perPage = 1000;
 /** Registers the gauges; the returned function brings them up to date. */
 export function registerGauges(registry: Registry, options: GaugeOptions): () => Promise<void> {
   const { monitor } = options;
-  const parts = [beatGauges(registry), healthGauges(registry, monitor), entryGauges(registry, options)];
-  const info = infoGauge(registry, options);
+  const collectBeat = beatGauges(registry);
+  const collectHealth = healthGauges(registry, monitor);
+  const collectEntries = entryGauges(registry, options);
+  const collectInfo = infoGauge(registry, options);
   return async () => {
     const look = monitor.look();
-    for (const collect of parts) collect(look);
-    await info(look);
+    collectBeat(look);
+    collectHealth(look);
+    await collectEntries(look);
+    await collectInfo(look);
   };
 }
 
@@ -72,7 +76,7 @@ function healthGauges(registry: Registry, monitor: Monitor): (look: Look) => voi
   };
 }
 
-function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions): (look: Look) => void {
+function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions): (look: Look) => Promise<void> {
   const registers = [registry];
   const labelNames = ["entry"];
   const next = new Gauge({
@@ -92,29 +96,33 @@ function entryGauges(registry: Registry, { monitor, mostEntries }: GaugeOptions)
     "entries_left_out",
     "Entries beyond --http-entries, which have no series of their own.",
   );
-  return ({ beat }) => {
+  return async ({ beat }) => {
     next.reset();
     last.reset();
-    const { rows, total } = rowsOf(beat?.leads === true ? monitor.subject : null, mostEntries);
-    for (const { entry, nextAt, lastDueAt } of rows) {
-      if (nextAt !== null) next.set({ entry }, nextAt / 1000);
-      if (lastDueAt !== null) last.set({ entry }, lastDueAt / 1000);
+    leftOut.set(0);
+    if (beat?.leads !== true || monitor.subject === null) return;
+    for await (const { rows, left } of pagesOf(monitor.subject, mostEntries)) {
+      leftOut.set(left);
+      for (const { entry, nextAt, lastDueAt } of rows) {
+        if (nextAt !== null) next.set({ entry }, nextAt / 1000);
+        if (lastDueAt !== null) last.set({ entry }, lastDueAt / 1000);
+      }
     }
-    leftOut.set(total - rows.length);
   };
 }
 
-/** In the order of the schedule; none from a beat that does not lead. */
-function rowsOf(
-  subject: Subject | null,
+/** In the order of the schedule. Beat has its turn between two pages, and may have lost the lead by then. */
+async function* pagesOf(
+  subject: Subject,
   most: number,
-): { readonly rows: readonly SubjectEntry[]; readonly total: number } {
-  const rows: SubjectEntry[] = [];
-  if (subject === null) return { rows, total: 0 };
-  for (;;) {
-    const page = subject.list({ offset: rows.length, limit: Math.min(perPage, most - rows.length) });
-    rows.push(...page.rows);
-    if (page.rows.length === 0 || rows.length >= Math.min(most, page.total)) return { rows, total: page.total };
+): AsyncGenerator<{ rows: readonly SubjectEntry[]; left: number }> {
+  for (let taken = 0; ; ) {
+    if (!subject.status().leads) return;
+    const { rows, total } = subject.list({ offset: taken, limit: Math.min(perPage, most - taken) });
+    taken += rows.length;
+    yield { rows, left: Math.max(0, total - taken) };
+    if (rows.length === 0 || taken >= Math.min(most, total)) return;
+    await new Promise((resolve) => setImmediate(resolve));
   }
 }
 

@@ -22,11 +22,19 @@ export function createMetrics(options: MetricsOptions): Metrics {
   if (options.withProcess !== false) collectDefaultMetrics({ register: registry });
   const endCounting = countEvents(registry, options.events, options.book);
   const collect = registerGauges(registry, options);
+  let running: Promise<string> | null = null;
+  const render = async (): Promise<string> => {
+    await collect();
+    return registry.metrics();
+  };
   return {
     contentType: registry.contentType,
-    render: async () => {
-      await collect();
-      return registry.metrics();
+    // Who asks while another is being answered gets the same answer: the gauges are one set.
+    render: () => {
+      running ??= render().finally(() => {
+        running = null;
+      });
+      return running;
     },
     end: () => {
       endCounting();

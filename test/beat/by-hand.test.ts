@@ -3,7 +3,6 @@ import { occurrenceId } from "../../src/beat/occurrence.ts";
 import type { RunReport, RunRequest } from "../../src/beat/steering.ts";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import type { Envelope } from "../../src/protocol/envelope.ts";
-import { MemoryStore } from "../../src/store/memory.ts";
 import { entryOf, envelopeOf, type Stage, stage, startAt } from "../helper/beat-stage.ts";
 import { Life } from "../helper/life.ts";
 import { ManualClock } from "../helper/manual-clock.ts";

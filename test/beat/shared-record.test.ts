@@ -285,7 +285,9 @@ describe("three beats on one record, of which the leader is struck again and aga
         const state = await record.stateOf("ten");
         expect(state).toMatchObject({ missed: 0, skipped: 0, failed: 0, lastDueAt: startAt + elapsed * 10_000 });
         expect(state?.runs).toBeLessThanOrEqual(elapsed);
-        for (const { on } of members) await on.beat.stop();
+        const stopped = Promise.all(members.map(({ on }) => on.beat.stop()));
+        await clock.advance(1_000);
+        await stopped;
       }),
       { numRuns: 60 },
     );

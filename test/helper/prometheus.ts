@@ -51,11 +51,9 @@ export function parseMetrics(text: string): ReadonlyMap<string, Family> {
 
 /** The value of one series. Throws when there is none, or more than one. */
 export function valueOf(text: string, name: string, labels: Readonly<Record<string, string>> = {}): number {
-  const wanted = JSON.stringify(Object.entries(labels).sort());
+  const wanted = keyOf(labels);
   const samples = [...parseMetrics(text).values()].flatMap((family) => family.samples);
-  const found = samples.filter(
-    (one) => one.name === name && JSON.stringify(Object.entries(one.labels).sort()) === wanted,
-  );
+  const found = samples.filter((one) => one.name === name && keyOf(one.labels) === wanted);
   const [sample] = found;
   if (sample === undefined || found.length > 1) throw new Error(`${found.length} series ${name} ${wanted}`);
   return sample.value;
@@ -87,7 +85,7 @@ function belongs(sample: string, family: string, type: string): boolean {
 }
 
 function checkFamily(name: string, { type, samples }: Family): void {
-  const keys = samples.map((sample) => `${sample.name}${JSON.stringify(Object.entries(sample.labels).sort())}`);
+  const keys = samples.map((sample) => `${sample.name}${keyOf(sample.labels)}`);
   if (new Set(keys).size !== keys.length) throw new Error(`${name} has a series twice`);
   if (type === "counter" && !name.endsWith("_total")) throw new Error(`the counter ${name} does not end in _total`);
   if (type === "counter" && samples.some(({ value }) => !(value >= 0))) throw new Error(`${name} counts backwards`);
@@ -96,7 +94,7 @@ function checkFamily(name: string, { type, samples }: Family): void {
 
 /** Of each series of a histogram: its buckets rise, and the last one holds all. */
 function checkBuckets(name: string, samples: readonly Sample[]): void {
-  const seriesOf = ({ labels: { le: _, ...labels } }: Sample): string => JSON.stringify(Object.entries(labels).sort());
+  const seriesOf = ({ labels: { le: _, ...labels } }: Sample): string => keyOf(labels);
   for (const series of new Set(samples.map(seriesOf))) {
     const own = samples.filter((sample) => seriesOf(sample) === series);
     const buckets = own.filter((sample) => sample.name === `${name}_bucket`);
@@ -109,4 +107,13 @@ function checkBuckets(name: string, samples: readonly Sample[]): void {
 
 function rises(numbers: readonly number[]): boolean {
   return numbers.every((one, index) => index === 0 || one >= (numbers[index - 1] ?? 0));
+}
+
+/** The same for the same labels, in whichever order they come. */
+function keyOf(labels: Readonly<Record<string, string>>): string {
+  return JSON.stringify(
+    Object.keys(labels)
+      .toSorted()
+      .map((name) => [name, labels[name]]),
+  );
 }

@@ -20,6 +20,7 @@ import celery
 from celery.app.utils import find_app
 from celery.beat import BeatLazyFunc, ScheduleEntry
 from celery.schedules import crontab, schedule, solar
+from celery.utils.imports import symbol_by_name
 from celery.utils.time import LocalTimezone
 from kombu.utils.json import dumps as wire_dumps
 
@@ -34,7 +35,8 @@ CARRIED = {
 FROM_TASK = ("queue", "exchange", "routing_key", "priority", "expires", "delivery_mode", "compression", "time_limit",
              "soft_time_limit", "serializer")
 #: About the publisher's own retries: beat tries until the message is sent.
-NEEDLESS = {"retry", "retry_policy", "immediate", "mandatory", "producer", "publisher", "connection", "add_to_parent"}
+NEEDLESS = {"retry", "retry_policy", "immediate", "mandatory", "producer", "publisher", "connection", "add_to_parent",
+            "periodic_task_name"}
 COMPRESSIONS = {"gzip": "gzip", "application/x-gzip": "gzip", "zlib": "zlib"}
 DELIVERY_MODES = {"transient": 1, "persistent": 2}
 CANVAS = {"celery.chain", "celery.group", "celery.chord", "celery.map", "celery.starmap", "celery.chunks"}
@@ -70,8 +72,13 @@ def load_app(spec):
     return app
 
 
-def periodic_tasks(app):
-    """name -> what beat_schedule and add_periodic_task say, and the entry that Celery's beat adds by itself."""
+def periodic_tasks(app, scheduler):
+    """name -> what beat_schedule and add_periodic_task say, and the entry that Celery's beat adds by itself.
+
+    With a scheduler class: the entries that it has.
+    """
+    if scheduler:
+        return dict(symbol_by_name(scheduler)(app=app, lazy=True).schedule)
     entries = dict(app.conf.beat_schedule)
     cleanup = "celery.backend_cleanup"
     keeps_results = app.conf.result_backend and app.conf.result_expires
@@ -286,18 +293,18 @@ def flow(value):
     return scalar(value)
 
 
-def schedule_file(app, spec, dst, report):
+def schedule_file(app, asked, report):
     entries, zone = {}, app_zone(app)
     if zone is None:
         raise SystemExit("cannot tell this machine's time zone: set TZ, such as TZ=Europe/Oslo")
-    for name, definition in periodic_tasks(app).items():
+    for name, definition in periodic_tasks(app, asked.scheduler).items():
         try:
             entries[str(name)] = describe_entry(app, str(name), definition, report)
         except NotCarried as reason:
             report.leave_out(name, reason)
-    lines = ["# From %s, Celery %s, by export_beat_schedule.py." % (spec, celery.__version__), "timezone: %s" % zone]
-    if dst:
-        lines.append("defaults: {dst: %s}" % dst)
+    lines = ["# From %s, Celery %s, by export_beat_schedule.py." % (asked.app, celery.__version__), "timezone: %s" % zone]
+    if asked.dst:
+        lines.append("defaults: {dst: %s}" % asked.dst)
     lines.append("entries:" if entries else "entries: {}")
     for name, entry in entries.items():
         lines.append("  %s:" % scalar(name))
@@ -308,23 +315,29 @@ def schedule_file(app, spec, dst, report):
 # Last runs
 
 
-def last_runs(app, path, report):
-    """name -> when Celery's beat last sent it, and how often; of entries that are as they were then."""
+def kept_entries(path):
+    """What Celery's beat keeps in its file."""
     try:
         with shelve.open(path, flag="r") as kept:
-            stored = dict(kept.get("entries", {}))
+            return dict(kept.get("entries", {}))
     except Exception as error:
         raise SystemExit("cannot read %s: %s (stop Celery's beat first; leave out an extension that dbm added)"
                          % (path, error))
+
+
+def last_runs(app, asked, report):
+    """name -> when Celery's beat last sent it, and how often; of entries that are as they were then."""
+    entries = periodic_tasks(app, asked.scheduler)
+    stored = entries if asked.scheduler else kept_entries(asked.last_runs)
     runs = {}
-    for name, definition in periodic_tasks(app).items():
+    for name, definition in entries.items():
         try:
             entry = make_entry(app, name, definition)
         except NotCarried:
             continue
         before = stored.get(name)
         if before is None:
-            report.leave_out(name, "%s does not know it" % path)
+            report.leave_out(name, "%s does not know it" % asked.last_runs)
         elif before.schedule != entry.schedule:
             report.leave_out(name, "its schedule was another one then")
         else:
@@ -348,14 +361,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-A", "--app", required=True, help="the app, as for celery -A")
     parser.add_argument("-o", "--output", help="write to this file (default: stdout)")
-    parser.add_argument("--last-runs", metavar="FILE", help="write the last runs of this celerybeat-schedule instead")
+    parser.add_argument("-S", "--scheduler", help="take the entries of this scheduler class, as for celery beat -S")
+    parser.add_argument("--last-runs", metavar="FILE", nargs="?", const="celerybeat-schedule",
+                        help="write last runs instead: those in this file of Celery's beat; with -S, of its entries")
     parser.add_argument("--dst", choices=["celery", "vixie", "wall"], help="what clock changes do to crontabs; see docs/dst.md")
     asked = parser.parse_args()
     report, app = Report(), load_app(asked.app)
     if asked.last_runs:
-        text, count = last_runs(app, asked.last_runs, report)
+        text, count = last_runs(app, asked, report)
     else:
-        text, count = schedule_file(app, asked.app, asked.dst, report)
+        text, count = schedule_file(app, asked, report)
     write(text, asked.output)
     report.say("%d carried, %d left out" % (count, report.left_out))
     return 1 if report.left_out else 0

@@ -28,6 +28,8 @@ export async function withBeat<Answer>(
 ): Promise<Answer> {
   const found = await askBeat(options);
   if (found === null) throw nobody(hint);
+  // Whose beat it is shows in nothing else, and from another folder it may not be the one that was meant.
+  if (found.via === "broker" && options.json !== true) process.stderr.write(`beat: telling ${nameOf(found)}\n`);
   return closing(found, work);
 }
 
@@ -37,9 +39,10 @@ export function inWorkdir<Options extends SteerOptions>(options: Options): Omit<
   return workdir === undefined ? options : rest;
 }
 
-/** `the running beat vm:8483`, and how it was reached. */
+/** `the running beat vm:8483`; of one found through the broker, whose it is. */
 export function nameOf({ status, via }: AskedBeat): string {
-  return `the running beat ${status.label}${via === "broker" ? ", asked over the broker" : ""}`;
+  const { label, scope } = status;
+  return `the running beat ${label}${via === "broker" ? ` of scope ${scope}, over the broker` : ""}`;
 }
 
 async function closing<Answer>(beat: AskedBeat, work: (beat: AskedBeat) => Promise<Answer>): Promise<Answer> {

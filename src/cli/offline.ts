@@ -4,7 +4,7 @@ import { hostname } from "node:os";
 import { transportOptionsOf } from "../app/transport.ts";
 import { pauseName, pausesToAdopt, readPauses, writePause } from "../beat/pauses.ts";
 import { Plan, type Slot } from "../beat/plan.ts";
-import { droppedUpTo } from "../beat/recover.ts";
+import { type Dropped, droppedUpTo } from "../beat/recover.ts";
 import { reportOf } from "../beat/report.ts";
 import { settlePaused } from "../beat/settle.ts";
 import type { EntryReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steering.ts";
@@ -111,12 +111,12 @@ export class OfflineSchedule {
     await Promise.allSettled([broker?.close(), this.#store.close()]);
   }
 
+  async countPaused(entry: string): Promise<number> {
+    return droppedBy(findEntry(this.#plan.slots, entry), systemClock.now())?.count ?? 0;
+  }
+
   #giveUp(slot: Slot, now: Instant): { readonly count: number; readonly run: readonly Run[] } | null {
-    const { schedule, state } = slot;
-    if (!slot.entry.enabled || state.paused === null) return null;
-    const { by, reason } = state.paused;
-    const why = `paused by ${by}${reason === null ? "" : `: ${reason}`}`;
-    const dropped = droppedUpTo(schedule, { after: state.settledAt, until: now, limit: countLimit }, why);
+    const dropped = droppedBy(slot, now);
     return dropped === null ? null : { count: dropped.count, run: settlePaused(slot, dropped, now).runs };
   }
 
@@ -140,6 +140,14 @@ export class OfflineSchedule {
   #slots(names: readonly string[]): readonly Slot[] {
     return names.map((name) => findEntry(this.#plan.slots, name));
   }
+}
+
+/** What has fallen into its pause; null: nothing. */
+function droppedBy({ entry, schedule, state }: Slot, now: Instant): Dropped | null {
+  if (!entry.enabled || state.paused === null) return null;
+  const { by, reason } = state.paused;
+  const why = `paused by ${by}${reason === null ? "" : `: ${reason}`}`;
+  return droppedUpTo(schedule, { after: state.settledAt, until: now, limit: countLimit }, why);
 }
 
 async function openOwn({ app }: Project, options: RecordOptions): Promise<Store> {

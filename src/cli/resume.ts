@@ -9,33 +9,52 @@ export interface ResumeOptions extends EntryOrderOptions {
   readonly catchUp?: boolean;
 }
 
+interface Resumed extends ResumeReport {
+  /** Occurrences of the pause that are left to the entry's policy; null where they were not counted. */
+  readonly left: number | null;
+}
+
+/** Each costs two more questions. */
+const mostCounted = 50;
+
 export async function resumeCommand(names: readonly string[], options: ResumeOptions): Promise<number> {
   const catchUp = options.catchUp === true;
   const { reports, note } = await giveOrder({
     names,
     options,
     isMeant: ({ paused }) => paused !== null,
-    give: (steered, entries, by) => steered.resume({ entries, by, catchUp }),
+    give: async (steered, entries, by) => {
+      const counted = catchUp && entries.length <= mostCounted ? entries : [];
+      const left = new Map<string, number>();
+      for (const entry of counted) left.set(entry, await steered.countPaused(entry));
+      const resumed = await steered.resume({ entries, by, catchUp });
+      return resumed.map((report): Resumed => ({ ...report, left: left.get(report.entry) ?? null }));
+    },
   });
   process.stdout.write(options.json === true ? reports.map(jsonLine).join("") : text(reports, catchUp));
   if (note !== null) process.stderr.write(`beat: ${note}\n`);
   return 0;
 }
 
-function jsonLine(report: ResumeReport): string {
-  const { wasPaused: was_paused, given } = report;
-  return `${JSON.stringify({ ...jsonOf(report), was_paused, given_up: given })}\n`;
+function jsonLine({ wasPaused: was_paused, given: given_up, left, ...report }: Resumed): string {
+  return `${JSON.stringify({ ...jsonOf(report), was_paused, given_up, left_to_policy: left })}\n`;
 }
 
-function text(reports: readonly ResumeReport[], catchUp: boolean): string {
+function text(reports: readonly Resumed[], catchUp: boolean): string {
   if (reports.length === 0) return "nothing is paused\n";
   const now = systemClock.now();
   return reports.map((report) => `${line(report, catchUp)}; next: ${nextText(report, now)}\n`).join("");
 }
 
-function line({ entry, wasPaused, given }: ResumeReport, catchUp: boolean): string {
+function line({ entry, wasPaused, given, left }: Resumed, catchUp: boolean): string {
   if (!wasPaused) return `${entry} was not paused`;
-  if (catchUp) return `resumed ${entry}: what fell into the pause counts as missed, and goes by its missed policy`;
-  if (given === 0) return `resumed ${entry}: nothing fell into the pause`;
-  return `resumed ${entry}: ${count(given, "occurrence")} of the pause ${given === 1 ? "is" : "are"} skipped`;
+  if (catchUp && left === null) return `resumed ${entry}: what fell into the pause goes by its missed policy`;
+  const number = catchUp ? (left ?? 0) : given;
+  if (number === 0) return `resumed ${entry}: nothing fell into the pause`;
+  return `resumed ${entry}: ${count(number, "occurrence")} of the pause ${fate(number === 1, catchUp)}`;
+}
+
+function fate(isOne: boolean, catchUp: boolean): string {
+  if (!catchUp) return isOne ? "is skipped" : "are skipped";
+  return `${isOne ? "counts as missed, and goes" : "count as missed, and go"} by its missed policy`;
 }

@@ -1,10 +1,11 @@
 // Orders to entries, given to the running beat or, where none runs, written to its record.
 import type { EntryReport, RemoteSteering } from "../beat/steering.ts";
+import { systemClock } from "../clock.ts";
+import { LovageError } from "../error.ts";
 import { type AskedBeat, askBeat } from "./ask-beat.ts";
 import { author } from "./author.ts";
 import { assertChoice, chooseEntries, type EntryChoice } from "./choose-entries.ts";
-import { inWorkdir, type SteerOptions } from "./contact.ts";
-import { LovageError } from "../error.ts";
+import { inWorkdir, nameOf, type SteerOptions } from "./contact.ts";
 import { listAll } from "./list.ts";
 import { OfflineSchedule } from "./offline.ts";
 
@@ -13,7 +14,10 @@ export interface EntryOrderOptions extends SteerOptions, EntryChoice {
 }
 
 /** Whoever carries it out. */
-export type Steered = Pick<RemoteSteering, "pause" | "resume">;
+export interface Steered extends Pick<RemoteSteering, "pause" | "resume"> {
+  /** How many occurrences have fallen into the pause of a paused entry so far. */
+  countPaused(entry: string): Promise<number>;
+}
 
 export interface EntryOrder<Report> {
   readonly names: readonly string[];
@@ -25,12 +29,12 @@ export interface EntryOrder<Report> {
 
 export interface Given<Report> {
   readonly reports: readonly Report[];
-  /** Who has it, where that is not a running beat. */
+  /** Who has it, where that is not the beat of the record here. */
   readonly note: string | null;
 }
 
 /** Names in one message, which must not grow beyond what beat reads. */
-const mostAtOnce = 500;
+const mostAtOnce = 2000;
 
 /** @throws LovageError what beat or record refuse */
 export async function giveOrder<Report>(order: EntryOrder<Report>): Promise<Given<Report>> {
@@ -54,12 +58,21 @@ async function beatOrNone(options: SteerOptions): Promise<AskedBeat | null> {
 }
 
 async function giveToBeat<Report>(order: EntryOrder<Report>, beat: AskedBeat): Promise<Given<Report>> {
-  const { steering } = beat;
+  const { steering, via } = beat;
+  const steered: Steered = { ...steering, countPaused: (entry) => countPaused(steering, entry) };
   try {
-    return { reports: await carryOut(order, steering, () => listAll(steering, order.options.match)), note: null };
+    const reports = await carryOut(order, steered, () => listAll(steering, order.options.match));
+    return { reports, note: via === "broker" ? `told ${nameOf(beat)}` : null };
   } finally {
     await beat.close();
   }
+}
+
+async function countPaused(steering: RemoteSteering, entry: string): Promise<number> {
+  const { paused } = await steering.show(entry);
+  if (paused === null) return 0;
+  const { count } = await steering.previewBackfill({ entry, fromAt: paused.at, toAt: systemClock.now() });
+  return count;
 }
 
 async function giveOffline<Report>(order: EntryOrder<Report>): Promise<Given<Report>> {

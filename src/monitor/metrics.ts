@@ -1,8 +1,9 @@
 // `/metrics`: all that is counted and measured, as one text. Nobody outside of this room sees the library that writes it.
-import { collectDefaultMetrics, Registry } from "prom-client";
+import { Registry } from "prom-client";
 import type { EventStream } from "../event.ts";
 import { countEvents } from "./counters.ts";
 import { type GaugeOptions, registerGauges } from "./gauges.ts";
+import { registerProcessGauges } from "./process-gauges.ts";
 
 export interface MetricsOptions extends GaugeOptions {
   readonly events: EventStream;
@@ -19,11 +20,12 @@ export interface Metrics {
 
 export function createMetrics(options: MetricsOptions): Metrics {
   const registry = new Registry();
-  if (options.withProcess !== false) collectDefaultMetrics({ register: registry });
+  const ofProcess = options.withProcess === false ? null : registerProcessGauges(registry);
   const endCounting = countEvents(registry, options.events, options.book);
   const collect = registerGauges(registry, options);
   let running: Promise<string> | null = null;
   const render = async (): Promise<string> => {
+    ofProcess?.collect();
     await collect();
     return registry.metrics();
   };
@@ -38,6 +40,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     },
     end: () => {
       endCounting();
+      ofProcess?.end();
       registry.clear();
     },
   };

@@ -248,6 +248,8 @@ describe("three beats on one record, of which the leader is struck again and aga
     await clock.advance(ms);
     life.thaw();
     record.isDown = false;
+    if (stopped === null) return;
+    await clock.advance(1_000);
     await stopped;
   }
 

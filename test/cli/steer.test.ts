@@ -196,7 +196,7 @@ describe("beat pause and beat resume", () => {
       const { stdout } = await resume(stage, ["quarter"]);
       expect(stdout).toMatch(/^resumed quarter: (95|96|97) occurrences of the pause are skipped; next: \w{3} /);
       const caughtUp = await resume(stage, ["midnight"], { catchUp: true, json: true });
-      expect(caughtUp.json()[0]).toMatchObject({ was_paused: true, given_up: 0, skipped: 0 });
+      expect(caughtUp.json()[0]).toMatchObject({ was_paused: true, given_up: 0, left_to_policy: 1, skipped: 0 });
       const kept = await stage.states();
       expect(kept.get("quarter")?.skipped).toBeGreaterThanOrEqual(95);
       const history = await printed(() => historyCommand("quarter", { ...stage.options, count: 5 }));

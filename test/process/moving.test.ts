@@ -168,6 +168,23 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))("moving f
     expect(JSON.parse(first ?? "{}")).toMatchObject({ runs: 0, last_due_at: null });
   });
 
+  it("takes entries and last runs from a scheduler class, such as that of a database", async () => {
+    await using folder = temporaryFolder();
+    const { path } = folder;
+    await projectIn(path, join(fixtures, "own_scheduler.py"));
+    const from = [exporter, "-A", "proj", "-S", "proj:DatabaseScheduler"];
+    expect(runPython([...from, "-o", "schedules/proj.yaml"], path).stderr).toBe("2 carried, 0 left out\n");
+    expect(runPython([...from, "--last-runs", "-o", "last.json"], path).stderr).toBe("2 carried, 0 left out\n");
+    const imported = await runBeat(["import-last-runs", "last.json"], path);
+    expect(imported.output).toContain("2 of 2 last runs");
+    const listed = await runBeat(["list", "--json"], path);
+    const rows = listed.output.split("\n").filter((line) => line.startsWith("{"));
+    expect(rows.map((row) => JSON.parse(row) as unknown)).toMatchObject([
+      { entry: "daily", runs: 12, last_due_at: "2026-06-09T05:30:00.000Z", schedule: "30 7 * * * (Europe/Oslo)" },
+      { entry: "never", runs: 0, last_due_at: null },
+    ]);
+  });
+
   it("leaves out what has changed since, and what our beat has passed already", async () => {
     await using folder = temporaryFolder();
     await writeFiles(folder.path, {

@@ -13,6 +13,7 @@ const KINDS: { readonly [Type in LovageEvent["type"]]?: string } = {
   "occurrences-missed": "entries with missed occurrences",
   "entry-finished": "entries finished",
   "entry-quarantined": "entries set aside",
+  "ping-failed": "pings that were not taken",
 };
 
 export interface BurstOptions {

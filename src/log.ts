@@ -30,6 +30,8 @@ export interface LoggerOptions {
 }
 
 export interface LogEventsOptions {
+  /** Of the logger: `json` has each event as one object, which holds what text says in further lines. */
+  readonly format?: LogFormat | undefined;
   readonly clock?: Clock | undefined;
   /** Of one kind of event, so many lines are written per second, and the rest as one; `DEBUG` writes all. 20 by default. */
   readonly linesPerSecond?: number | undefined;
@@ -74,6 +76,7 @@ export function logEvents(stream: EventStream, logger: Logger, options: LogEvent
   const write = (event: LovageEvent): void => {
     const [first = "", ...rest] = linesOf(event);
     logger[levelOf(event)](fieldsOf(event), first);
+    if (options.format === "json") return;
     for (const line of rest) logger[levelOf(event)](line);
   };
   const burst = new Burst({

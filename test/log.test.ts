@@ -313,6 +313,16 @@ describe("logEvents", () => {
     });
   });
 
+  it("writes JSON as one object for each event, with all that text has in further lines", () => {
+    const { stream, lines, end } = record({ format: "json" });
+    const problems = [{ message: "a" }, { message: "b", file: "schedules/x.yaml", line: 2, column: 3 }];
+    stream.emit({ type: "reload-failed", problems });
+    end();
+    expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+      expect.objectContaining({ level: "error", event: "reload-failed", problems }),
+    ]);
+  });
+
   it("writes the first lines of a burst and the rest as one, second by second", async () => {
     const { stream, lines, end, clock } = record({ linesPerSecond: 3 });
     for (let index = 0; index < 1_000; index += 1) stream.emit(sent({ entry: `e${index}`, sentAt: DUE + index }));

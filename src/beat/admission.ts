@@ -31,6 +31,13 @@ export class Admission {
     return this.#waiting;
   }
 
+  /** Takes what waits here out of line. */
+  withdraw(entries: ReadonlySet<string>): readonly Occurrence[] {
+    const withdrawn = this.#waiting.filter(({ entry }) => entries.has(entry.name));
+    this.#waiting = this.#waiting.filter(({ entry }) => !entries.has(entry.name));
+    return withdrawn;
+  }
+
   /** A run that was let go, but never sent, holds nothing back. */
   forget(entry: string): void {
     this.#letGo.delete(entry);
@@ -49,7 +56,10 @@ export class Admission {
 
   async #ask(gate: OverlapGate, occurrences: readonly Occurrence[]): Promise<void> {
     const { send, hold } = this.#options;
-    const { go, held } = await gate.admit(occurrences.map((occurrence) => this.#candidate(occurrence)));
+    const admission = await gate.admit(occurrences.map((occurrence) => this.#candidate(occurrence)));
+    const waiting = new Set(this.#waiting);
+    const go = admission.go.filter((occurrence) => waiting.has(occurrence));
+    const held = admission.held.filter(({ occurrence }) => waiting.has(occurrence));
     for (const { entry, dueAt } of go) {
       const taskId = occurrenceId(this.#options.scope, entry.name, dueAt);
       this.#letGo.set(entry.name, { taskId, sentAt: this.#options.clock.now() });

@@ -140,6 +140,19 @@ export class Beat implements Service {
     await Promise.all([ledger.flush(), ledger.record({ states, forget: removed })]);
   }
 
+  /** To be called when the broker is back after an absence: if it came back with old data, a new term sets it right. */
+  async recheck(): Promise<void> {
+    const [lease, takeover, endReign] = [this.#lease, this.#takeover, this.#endReign];
+    if (lease === null || takeover === null) return;
+    try {
+      await this.#works.ledger.flush();
+      if (await takeover.hasForgotten(lease)) endReign("the broker came back with old data");
+    } catch {
+      // It is away again, and will be asked when it is back.
+      return;
+    }
+  }
+
   /** For health checks. A standby looks at the lease instead of the clock, so it is always looking. */
   condition(now: Instant): Condition {
     const { ticker, publisher } = this.#works;

@@ -63,3 +63,8 @@ function staleReason({ entry, dueAt }: Occurrence, now: Instant): string | null 
   if (missedWithinMs === null || now - dueAt <= missedWithinMs + entry.jitterMs) return null;
   return "the broker was away for longer than missed_within";
 }
+
+/** Whether it is of the schedule of one of these entries, and not sent by hand. */
+export function isScheduledOf(entries: ReadonlySet<string>, { entry, byHand }: Occurrence): boolean {
+  return byHand === undefined && entries.has(entry.name);
+}

@@ -4,12 +4,8 @@
 import type { Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { EntryState } from "../store/store.ts";
+import { absurdMs } from "./absurd.ts";
 import { neverRun } from "./standing.ts";
-
-/** Further ahead than this is absurd: a clock is off by an hour or a zone, or it is simply not set. */
-export const absurdMs = 24 * 3_600_000;
-/** Hosts of one fleet differ by so much without anybody being wrong. */
-const skewMs = 10_000;
 
 /** What is known to be settled, by entry, with absurd times set back to `now`. */
 export function settleFuture(

@@ -17,6 +17,7 @@ export interface LeaderOptions {
   readonly onRenewed: () => void;
 }
 
+const forgottenPauseMs = 100;
 const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
 
 export class Leader {
@@ -24,6 +25,8 @@ export class Leader {
   #owner: LeaseOwner;
   /** Whom this beat stands by for, as far as it knows. */
   #holder: string | null = null;
+  /** Since when the broker knows of no leader at all, by the monotonic clock. */
+  #forgottenSince: number | null = null;
 
   constructor(options: LeaderOptions) {
     this.#options = options;
@@ -34,6 +37,16 @@ export class Leader {
     return this.#holder;
   }
 
+  /**
+   * A broker that has lost its memory knows the marks no more. Who led last does, so who stood by leaves it a lease's time
+   * to come back.
+   */
+  #isToWait(): boolean {
+    const { clock, leaseMs } = this.#options;
+    if (this.#holder === null) return false;
+    return this.#forgottenSince === null || clock.monotonic() - this.#forgottenSince < leaseMs;
+  }
+
   /** Waits until this beat leads; null when `signal` ends the wait. A broker out of reach is asked again and again. */
   async acquire(signal: AbortSignal): Promise<Lease | null> {
     const { scope, leases, clock, leaseMs } = this.#options;
@@ -41,11 +54,18 @@ export class Leader {
     let announced: string | null = null;
     while (!signal.aborted) {
       try {
-        const acquired = await leases.acquire(scope, this.#owner, leaseMs);
+        const acquired = await leases.acquire(scope, this.#owner, leaseMs, { unlessForgotten: this.#isToWait() });
         if ("lease" in acquired) {
           this.#holder = null;
+          this.#forgottenSince = null;
           return acquired.lease;
         }
+        if ("isForgotten" in acquired) {
+          this.#forgottenSince ??= clock.monotonic();
+          await clock.sleep(forgottenPauseMs, signal);
+          continue;
+        }
+        this.#forgottenSince = null;
         this.#holder = acquired.heldBy.label;
         announced = this.#announce(acquired.heldBy, announced);
         failures = 0;

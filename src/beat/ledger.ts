@@ -1,7 +1,7 @@
 // What beat writes down: to the beat-record what became of occurrences, to the broker the marks of what is settled without a
 // message, and notes. The broker may be away: what it could not be told is told later, in the order it happened.
 import { type Broker, type Mark, StaleTermError } from "../broker/broker.ts";
-import type { Lease } from "../broker/lease.ts";
+import type { Lease, SetMarksOptions } from "../broker/lease.ts";
 import { LovageError, messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Changes, EntryState, Store } from "../store/store.ts";
@@ -113,9 +113,18 @@ export class Ledger {
 
   /** @throws what the broker says */
   async markAll(lease: Lease, states: readonly EntryState[], gone: readonly string[]): Promise<void> {
+    await this.#setMarks(lease, states, gone, {});
+  }
+
+  async #setMarks(
+    lease: Lease,
+    states: readonly EntryState[],
+    gone: readonly string[],
+    options: SetMarksOptions,
+  ): Promise<void> {
     const { leases } = this.#options.broker;
     const marks = states.map(({ name, settledAt }) => ({ entry: name, dueAt: settledAt }));
-    if (marks.length > 0) await leases?.setMarks(lease, marks);
+    if (marks.length > 0) await leases?.setMarks(lease, marks, options);
     if (gone.length > 0) await leases?.dropMarks(lease, gone);
   }
 
@@ -140,11 +149,8 @@ export class Ledger {
     for (const name of names) this.#unmarked.delete(name);
     try {
       const states = names.flatMap((name) => plan.slots.get(name)?.state ?? []);
-      await this.markAll(
-        lease,
-        states,
-        names.filter((name) => !plan.slots.has(name)),
-      );
+      const gone = names.filter((name) => !plan.slots.has(name));
+      await this.#setMarks(lease, states, gone, { forwardOnly: true });
     } catch (error) {
       for (const name of names) this.#unmarked.add(name);
       throw error;

@@ -9,7 +9,7 @@ import type { EntryState, Pause } from "../store/store.ts";
 import { Heap } from "./heap.ts";
 import type { Dropped } from "./recover.ts";
 import { none } from "./under-way.ts";
-import { anchored, isCurrent, neverRun } from "./standing.ts";
+import { anchored, freshState, isCurrent } from "./standing.ts";
 
 /** One entry on its way through time. */
 export interface Slot {
@@ -228,11 +228,11 @@ export class Plan {
     this.#replan(placed, kept.settledAt);
   }
 
+  /** On the grid of whoever sent it: the same edit may have reached him a second earlier. */
   #adoptMark(slot: Slot, markAt: Instant): void {
     // How many runs the mark stands for nobody knows any more; it is one at least.
     const runs = slot.state.runs + 1;
     slot.state = { ...slot.state, settledAt: markAt, lastDueAt: markAt, runs };
-    if (slot.dueAt === null || slot.dueAt > markAt) return;
     slot.taken = Math.max(slot.taken, runs);
     this.#replan(slot, markAt);
   }
@@ -279,12 +279,6 @@ export class Plan {
     const waiting = new Set(this.#line);
     for (const slot of this.#slots.values()) if (!waiting.has(slot)) this.put(slot);
   }
-}
-
-/** Counting begins anew; what an edited entry has done so far stays on record. */
-function freshState(entry: Entry, before: EntryState | undefined, countFrom: Instant): EntryState {
-  const { name, scheduleHash } = entry;
-  return { ...neverRun, ...before, name, scheduleHash, anchorAt: countFrom, settledAt: countFrom };
 }
 
 function isDue(slot: Slot): slot is DueSlot {

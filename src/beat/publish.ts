@@ -6,6 +6,7 @@ import type { Clock, Instant } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Envelope } from "../protocol/envelope.ts";
+import { Bell } from "./bell.ts";
 import {
   type Answer,
   answerOf,
@@ -14,6 +15,7 @@ import {
   refusalOf,
   refusedFor,
   type EntryNow,
+  isScheduledOf,
 } from "./dispatch.ts";
 import { markOf, type Occurrence } from "./occurrence.ts";
 
@@ -52,7 +54,7 @@ export class Publisher {
   #answers: Answer[] = [];
   #refusals: Refusal[] = [];
   #isIdle = true;
-  #ring: () => void = () => undefined;
+  readonly #bell = new Bell();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -80,15 +82,22 @@ export class Publisher {
   /** Takes what waits of these entries out of line. What is on its way stays: nobody knows whether it has arrived. */
   withdraw(entries: ReadonlySet<string>): readonly Occurrence[] {
     this.#putBack();
-    const isMeant = ({ entry, byHand }: Occurrence): boolean => byHand === undefined && entries.has(entry.name);
-    const withdrawn = this.#waiting.filter(isMeant);
-    if (withdrawn.length > 0) this.#waiting = this.#waiting.filter((occurrence) => !isMeant(occurrence));
+    const withdrawn = this.#waiting.filter((occurrence) => isScheduledOf(entries, occurrence));
+    if (withdrawn.length > 0) this.#waiting = this.#waiting.filter((one) => !isScheduledOf(entries, one));
     return withdrawn;
+  }
+
+  /** Between two terms: what is on its way goes, too, for another beat has settled it. */
+  abandon(entries: ReadonlySet<string>): void {
+    this.withdraw(entries);
+    const { dispatches, refusals } = this.#batch;
+    const kept = dispatches.filter(({ occurrence }) => !isScheduledOf(entries, occurrence));
+    this.#batch = { dispatches: kept, refusals };
   }
 
   add(occurrences: readonly Occurrence[]): void {
     for (const occurrence of occurrences) this.#waiting.push(occurrence);
-    this.#ring();
+    this.#bell.ring();
   }
 
   /**
@@ -286,14 +295,6 @@ export class Publisher {
 
   async #idle(signal: AbortSignal): Promise<void> {
     this.#isIdle = true;
-    if (signal.aborted || this.unsent > 0) return;
-    await new Promise<void>((resolve) => {
-      this.#ring = () => {
-        signal.removeEventListener("abort", this.#ring);
-        this.#ring = () => undefined;
-        resolve();
-      };
-      signal.addEventListener("abort", this.#ring, { once: true });
-    });
+    if (this.unsent === 0) await this.#bell.wait(signal);
   }
 }

@@ -133,7 +133,7 @@ function eventOf({ occurrence, taskId, task, queue, outcome, sentAt }: Answer): 
   return { type: "occurrence-sent", entry: entry.name, task, taskId, queue, dueAt, sentAt, occurrence: occasion };
 }
 
-function missedEvent(entry: string, cause: MissedCause, dropped: Dropped): LovageEvent {
+export function missedEvent(entry: string, cause: MissedCause, dropped: Dropped): LovageEvent {
   return { type: "occurrences-missed", entry, cause, ...dropped };
 }
 

@@ -2,6 +2,7 @@
 import type { Instant } from "../clock.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Schedule } from "../schedule/schedule.ts";
+import { absurdMs } from "./absurd.ts";
 import type { EntryState } from "../store/store.ts";
 
 export const neverRun = {
@@ -39,4 +40,13 @@ export function isCurrent(entry: Entry, state: EntryState | undefined): state is
 /** An interval without an anchor of its own takes its grid from `anchorAt`; other schedules stay as they are. */
 export function anchored(schedule: Schedule, anchorAt: Instant): Schedule {
   return schedule.bind?.({ anchorAt }) ?? schedule;
+}
+
+/** Counting begins anew; what an edited entry has done so far stays on record. */
+export function freshState(entry: Entry, before: EntryState | undefined, countFrom: Instant): EntryState {
+  const { name, scheduleHash } = entry;
+  // Under a clock that was set back, what ran before it was set is not to run again.
+  const ahead = (before?.settledAt ?? countFrom) - countFrom;
+  const settledAt = ahead > 0 && ahead <= absurdMs ? countFrom + ahead : countFrom;
+  return { ...neverRun, ...before, name, scheduleHash, anchorAt: settledAt, settledAt };
 }

@@ -7,12 +7,16 @@ import type { Emit } from "../event.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { EntryState, Store, StoredState } from "../store/store.ts";
 import type { Backfills } from "./backfill.ts";
-import { absurdMs, sensibleStates, settleFuture } from "./future.ts";
+import { absurdMs } from "./absurd.ts";
+import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark } from "./occurrence.ts";
 import { readRuns, runName, runsToAdopt } from "./overlap-notes.ts";
 import { pauseName, pausesToAdopt, pausesToNote, readPauses } from "./pauses.ts";
+import type { Admission } from "./admission.ts";
+import type { Publisher } from "./publish.ts";
 import type { Plan } from "./plan.ts";
+import { abandonRuns } from "./under-way.ts";
 import type { Steer } from "./steer.ts";
 
 export interface TakeoverOptions {
@@ -24,6 +28,8 @@ export interface TakeoverOptions {
   readonly ledger: Ledger;
   readonly backfills: Backfills;
   readonly steer: Pick<Steer, "adopt">;
+  readonly publisher: Pick<Publisher, "abandon">;
+  readonly admission: Pick<Admission, "withdraw">;
 }
 
 type Marks = ReadonlyMap<string, Instant>;
@@ -57,6 +63,7 @@ export class Takeover {
     const before = stored?.entries ?? plan.states();
     const removed = this.#isPlanned ? this.#goOn(stored, now) : this.#firstPlan(entries, stored, marks, now);
     this.#reportBehind(lease.scope, onBroker);
+    this.#abandonSettled(onBroker);
     this.#adoptPauses(notes, now);
     plan.adoptRuns(runsToAdopt(readRuns(notes), plan.states()));
     steer.adopt(allMarks, notes);
@@ -69,6 +76,25 @@ export class Takeover {
     await ledger.note(this.#missingNotes(notes));
     await ledger.record({ states: states.filter((state) => before.get(state.name) !== state), forget: removed });
     this.#stored = null;
+  }
+
+  /**
+   * Whether the broker still knows what it was told in this term. A server that came back with an older copy of its data, or
+   * a replica that lagged behind when it took over, may know lease and term, and not the last marks.
+   */
+  async hasForgotten(lease: Lease): Promise<boolean> {
+    const { broker, plan } = this.#options;
+    const { leases } = broker;
+    if (leases === undefined) return false;
+    const known = [...plan.states().values()].flatMap(({ name, lastDueAt }) =>
+      lastDueAt === null ? [] : [[name, lastDueAt] as const],
+    );
+    const marks = await leases.marks(lease.scope);
+    const pauses = readPauses(await leases.notes(lease.scope));
+    const isBehind = known.some(
+      ([name, lastDueAt]) => (marks.get(name) ?? Number.NEGATIVE_INFINITY) < lastDueAt && plan.slots.has(name),
+    );
+    return isBehind || pausesToNote(pauses, plan.states()).size > 0;
   }
 
   #firstPlan(entries: readonly Entry[], stored: StoredState | null, marks: Marks, now: Instant): readonly string[] {
@@ -97,6 +123,19 @@ export class Takeover {
     if (first !== undefined) {
       emit({ type: "marks-behind", scope, entries: behind.length, entry: first.entry.name });
     }
+  }
+
+  /** Where another beat has gone on with an entry, what is unsent of it here was judged without knowing that. */
+  #abandonSettled(marks: Marks): void {
+    const { plan, publisher, admission } = this.#options;
+    const settled = [...plan.slots.values()].filter(({ entry, underWay: [first] }) => {
+      return first !== undefined && (marks.get(entry.name) ?? Number.NEGATIVE_INFINITY) >= first;
+    });
+    if (settled.length === 0) return;
+    const names = new Set(settled.map(({ entry }) => entry.name));
+    publisher.abandon(names);
+    admission.withdraw(names);
+    settled.forEach(abandonRuns);
   }
 
   /** What was said under another term counts, unless something newer waits here to be told. */

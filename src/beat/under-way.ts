@@ -36,6 +36,13 @@ export function takeBack(slot: Slot, dueAt: Instant): void {
   slot.deferred = slot.deferred.filter(({ toAt }) => toAt < dueAt);
 }
 
+/** Forgets what was under way: another beat has settled it, or some of it. */
+export function abandonRuns(slot: Slot): void {
+  slot.taken -= slot.underWay.length;
+  slot.underWay = none;
+  slot.deferred = none;
+}
+
 /** Up to here the schedule has been dealt with, written down or not. */
 export function takenUpTo({ state, underWay, deferred }: Slot): Instant {
   return Math.max(state.settledAt, ...underWay, ...deferred.map(({ toAt }) => toAt));

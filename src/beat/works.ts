@@ -6,13 +6,13 @@ import { Backfills } from "./backfill.ts";
 import type { BeatOptions } from "./beat.ts";
 import type { Instant } from "../clock.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
-import { absurdMs } from "./future.ts";
+import { absurdMs } from "./absurd.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { runName, writeRun } from "./overlap-notes.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
-import { type Settled, settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
+import { missedEvent, type Settled, settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
 import { Steer } from "./steer.ts";
 import type { BeatStatus } from "./steering.ts";
 import { defer, endRun, takeBack } from "./under-way.ts";
@@ -25,6 +25,7 @@ export interface Works {
   readonly ticker: Ticker;
   readonly backfills: Backfills;
   readonly steer: Steer;
+  readonly admission: Admission;
 }
 
 /** What the parts have to know of the beat around them. */
@@ -55,7 +56,8 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
   const admission = createAdmission(options, { plan, ledger, send });
   const ticker = createTicker(options, { plan, ledger, publisher, admission, around });
   const backfills = new Backfills({ scope, plan, ledger, clock, emit, send, createId: () => randomUUID().slice(0, 8) });
-  const withdraw = (entries: ReadonlySet<string>): void => takeAllBack(plan, publisher.withdraw(entries));
+  const withdraw = (entries: ReadonlySet<string>): void =>
+    takeAllBack(plan, [...publisher.withdraw(entries), ...admission.withdraw(entries)]);
   const wake = (): void => ticker.wake();
   const steer = new Steer({
     scope,
@@ -71,10 +73,10 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
     wake,
     ...around,
   });
-  return { plan, ledger, publisher, ticker, backfills, steer };
+  return { plan, ledger, publisher, ticker, backfills, steer, admission };
 }
 
-type Concerned = Pick<Works, "plan" | "ledger" | "backfills" | "steer"> & { readonly admission: Admission };
+type Concerned = Pick<Works, "plan" | "ledger" | "backfills" | "steer" | "admission">;
 
 /** What became of occurrences goes to all whom it concerns. */
 async function settleAll(
@@ -125,7 +127,7 @@ function settleBehind(plan: Plan, occurrences: readonly Occurrence[], now: Insta
     if (byHand !== undefined) continue;
     const slot = plan.slots.get(entry.name);
     if (slot === undefined) continue;
-    for (const dropped of endRun(slot, dueAt)) settled.push(settleMissed({ slot, dropped }, now));
+    for (const dropped of endRun(slot, dueAt)) settled.push({ ...settleMissed({ slot, dropped }, now), events: [] });
   }
   return settled;
 }
@@ -172,6 +174,9 @@ function createTicker(
     onMissed: (missed) => {
       const now = clock.now();
       const free = missed.filter(({ slot, dropped }) => defer(slot, dropped));
+      // Said at once, whatever happens before it can be written down.
+      const later = missed.filter((one) => !free.includes(one));
+      for (const { slot, dropped } of later) emit(missedEvent(slot.entry.name, "missed", dropped));
       return ledger.settle(free.map((one) => settleMissed(one, now)));
     },
   });

@@ -21,11 +21,20 @@ export interface LeaseHolder {
   readonly remainingMs: number;
 }
 
-export type Acquired = { readonly lease: Lease } | { readonly heldBy: LeaseHolder };
+export type Acquired = { readonly lease: Lease } | { readonly heldBy: LeaseHolder } | { readonly isForgotten: true };
+
+export interface AcquireOptions {
+  /** Do not take the lease of a scope that the broker knows nothing of: it has lost its memory, and who led comes back. */
+  readonly unlessForgotten?: boolean;
+}
+
+export interface SetMarksOptions {
+  readonly forwardOnly?: boolean;
+}
 
 export interface LeaseKeeper {
   /** Takes the lease when it is free, has run out, or is the owner's own; the term is then newer than any before. */
-  acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired>;
+  acquire(scope: string, owner: LeaseOwner, ttlMs: number, options?: AcquireOptions): Promise<Acquired>;
   /**
    * False: the lease is lost; publish nothing more under it. A lease that ran out, but that nobody has taken since, is
    * its owner's still.
@@ -36,9 +45,10 @@ export interface LeaseKeeper {
   marks(scope: string): Promise<ReadonlyMap<string, Instant>>;
   /**
    * Sets marks outright, forwards or backwards, without publishing: for what is settled on purpose and for marks from a
-   * clock that ran ahead. Throws StaleTermError when the lease's term is over.
+   * clock that ran ahead. With `forwardOnly` none goes back: a call that arrives late cannot undo what was sent since.
+   * Throws StaleTermError when the lease's term is over.
    */
-  setMarks(lease: Lease, marks: readonly Mark[]): Promise<void>;
+  setMarks(lease: Lease, marks: readonly Mark[], options?: SetMarksOptions): Promise<void>;
   /**
    * Small texts by name that whoever leads the scope has to know: pauses, backfills. They are kept as long as the marks are.
    */

@@ -179,7 +179,7 @@ async function openNotes({ app, file, scope }: Project, id: string): Promise<Not
     if (leases === undefined) return { broker, lease: null, texts: new Map(), marks: new Map() };
     const owner = { id, label: `${hostname()}:${process.pid}` };
     const acquired = await leases.acquire(scope, owner, leaseMs);
-    if ("heldBy" in acquired) throw led(scope, acquired.heldBy.label);
+    if (!("lease" in acquired)) throw led(scope, "heldBy" in acquired ? acquired.heldBy.label : "another beat");
     return { broker, lease: acquired.lease, texts: await leases.notes(scope), marks: await leases.marks(scope) };
   } catch (error) {
     await broker.close();

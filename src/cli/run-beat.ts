@@ -75,7 +75,7 @@ async function run({ workdir, ...options }: BeatCommandOptions, link: WorkerLink
   const node = options.withoutRemote === true ? null : beatNodeName(options.hostname);
   const events = new EventStream();
   const logger = createLogger(loggerOptions(options, "beat"));
-  logEvents(events, logger);
+  logEvents(events, logger, { format: options.logFormat });
   const reloader = new Reloader({ emit: events.emit, poll: options.watchPoll === true });
   const project = await openProject(options, (paths) => reloader.watch(paths));
   const watch = await watchBeat({ options, events, maxIntervalMs: maxInterval(options, project), place });
@@ -100,6 +100,9 @@ async function run({ workdir, ...options }: BeatCommandOptions, link: WorkerLink
   });
   await reachable.start();
   const endAlive = keepAlive(store.location, beat, events);
+  events.subscribe((event) => {
+    if (event.type === "broker-connected") void beat.recheck();
+  });
   reloader.connect({ reread: project.reread, apply: applyTo(beat, watch) });
   watch.ready();
   await link?.tell({ type: "beat-ready" });

@@ -42,7 +42,7 @@ export async function runWorker(given: WorkerCommandOptions): Promise<number> {
 async function runPlan(plan: WorkerPlan, logger: Logger, place: SystemdPlace | null): Promise<number> {
   const events = new EventStream();
   const { emit } = events;
-  const endLog = logEvents(events, logger);
+  const endLog = logEvents(events, logger, { format: plan.options.logFormat });
   const stop = new StopSignals(systemClock);
   catchStrayErrors((error) => emit({ type: "failure", where: "uncaught", reason: strayText(error) }));
   const parts = await assembleWorker(plan, { emit, onShutdown: (reason) => stop.stop(reason) });

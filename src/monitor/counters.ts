@@ -24,6 +24,8 @@ const counted = [
   "publish-failed",
   "publish-recovered",
   "record-failed",
+  "record-recovered",
+  "overlap-given-up",
   "record-moved-aside",
   "marks-behind",
   "mark-in-future",

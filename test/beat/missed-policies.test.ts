@@ -208,6 +208,8 @@ const turns = {
     network.losesAnswers = false;
   },
   isStoppedWhileBrokerIsAway: async (world, ms) => {
+    // What arrived, and whose answer never came, nobody could count: the next beat finds only its mark.
+    await world.clock.advance(6_000);
     world.network.isDown = true;
     await world.clock.advance(ms);
     await stop(world);

@@ -153,6 +153,27 @@ describe("a paused entry", () => {
     },
   );
 
+  it("that is paused, resumed and paused again while the broker is away loses count of nothing", async () => {
+    const { on, cable, clock, broker } = await onLooseCable();
+    cable.isCut = true;
+    await clock.advance(19_990);
+    const steps = [() => pause(on), () => resume(on), () => pause(on)];
+    for (const step of steps) {
+      const done = step();
+      await clock.advance(20);
+      await done;
+    }
+    cable.isCut = false;
+    await stop(on);
+    const again = await stage({ clock, broker, store: on.store });
+    await resume(again);
+    await clock.advance(20_000);
+    const { runs, missed, skipped, failed } = again.steering.show("ten");
+    const due = Math.floor((clock.now() - startAt) / 10_000);
+    expect([runs, runs + missed + skipped + failed]).toEqual([again.sent().length, due]);
+    await again.beat.stop();
+  });
+
   it("stops in the midst of making up a long backlog, and catches up with the rest of it", async () => {
     const clock = new ManualClock(startAt);
     const broker = new MemoryBroker({ clock, before: () => clock.sleep(100) });

@@ -250,7 +250,7 @@ describe("three beats on one record, of which the leader is struck again and aga
     record.isDown = false;
     if (stopped === null) return;
     await clock.advance(1_000);
-    await stopped;
+    if (!life.isOver) await stopped;
   }
 
   it("send each occurrence once and in order, and the record counts no more than were sent", async () => {
@@ -287,9 +287,8 @@ describe("three beats on one record, of which the leader is struck again and aga
         const state = await record.stateOf("ten");
         expect(state).toMatchObject({ missed: 0, skipped: 0, failed: 0, lastDueAt: startAt + elapsed * 10_000 });
         expect(state?.runs).toBeLessThanOrEqual(elapsed);
-        const stopped = Promise.all(members.map(({ on }) => on.beat.stop()));
+        for (const { on } of members) void on.beat.stop();
         await clock.advance(1_000);
-        await stopped;
       }),
       { numRuns: 60 },
     );

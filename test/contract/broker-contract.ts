@@ -27,7 +27,7 @@ export function describeBroker(name: string, open: () => Promise<BrokerFixture>)
 
     async function lead(scope: string, owner = "one"): Promise<Lease> {
       const acquired = await leasesOf(fixture.broker).acquire(scope, { id: owner, label: owner }, 60_000);
-      if (!("lease" in acquired)) throw new Error(`${scope} is held by ${acquired.heldBy.label}`);
+      if (!("lease" in acquired)) throw new Error(`${scope} is held by somebody: ${JSON.stringify(acquired)}`);
       return acquired.lease;
     }
 

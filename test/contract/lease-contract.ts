@@ -250,5 +250,5 @@ function notesOf<Text extends string | null>(notes: Readonly<Record<string, Text
 
 export function leaseOf(acquired: Acquired): Lease {
   if ("lease" in acquired) return acquired.lease;
-  throw new Error(`the lease is held by ${acquired.heldBy.label}`);
+  throw new Error(`the lease is held by somebody: ${JSON.stringify(acquired)}`);
 }

@@ -2,7 +2,7 @@
 import type { Clock, Instant } from "../../clock.ts";
 import { type Guard, type Mark, type PublishOutcome, StaleTermError } from "../broker.ts";
 import { judge, nextTerm } from "../guard.ts";
-import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
+import type { Acquired, AcquireOptions, Lease, LeaseKeeper, LeaseOwner, SetMarksOptions } from "../lease.ts";
 
 interface Scope {
   term: number;
@@ -27,8 +27,9 @@ export class MemoryLeases implements LeaseKeeper {
     return outcomes;
   }
 
-  async acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired> {
+  async acquire(scope: string, owner: LeaseOwner, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
     const now = this.#clock.now();
+    if (options.unlessForgotten === true && !this.#scopes.has(scope)) return { isForgotten: true };
     const state = this.#scopes.get(scope) ?? newScope();
     this.#scopes.set(scope, state);
     const remainingMs = (state.held?.expiresAt ?? now) - now;
@@ -58,9 +59,12 @@ export class MemoryLeases implements LeaseKeeper {
     return new Map(this.#scopes.get(scope)?.marks);
   }
 
-  async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
+  async setMarks(lease: Lease, marks: readonly Mark[], { forwardOnly = false }: SetMarksOptions = {}): Promise<void> {
     const state = this.#current(lease.scope, lease.term);
-    for (const { entry, dueAt } of marks) state.marks.set(entry, dueAt);
+    for (const { entry, dueAt } of marks) {
+      const least = forwardOnly ? (state.marks.get(entry) ?? dueAt) : dueAt;
+      state.marks.set(entry, Math.max(dueAt, least));
+    }
   }
 
   async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {

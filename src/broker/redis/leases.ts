@@ -6,12 +6,13 @@ import { isWrongType } from "../../redis/failure.ts";
 import { runScript, type Script } from "../../redis/script.ts";
 import { type Mark, StaleTermError } from "../broker.ts";
 import { sendInOrder, slices } from "../chunks.ts";
-import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
+import type { Acquired, AcquireOptions, Lease, LeaseKeeper, LeaseOwner, SetMarksOptions } from "../lease.ts";
 import { wrongKind } from "./failure.ts";
 import {
   acquireScript,
   dropMarksScript,
   readMisfit,
+  raiseMarksScript,
   releaseScript,
   renewScript,
   scopeKeys,
@@ -32,11 +33,12 @@ export class RedisLeases implements LeaseKeeper {
     this.#prefix = prefix;
   }
 
-  async acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired> {
+  async acquire(scope: string, owner: LeaseOwner, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
     const keys = scopeKeys(this.#prefix, scope);
-    const args = [owner.id, owner.label, span(ttlMs)];
+    const args = [owner.id, owner.label, span(ttlMs), options.unlessForgotten === true ? "1" : ""];
     const reply = await this.#run(acquireScript, [keys.term, keys.lease], args);
     const [taken, text, remaining] = reply as [number, string, number | undefined];
+    if (taken === 2) return { isForgotten: true };
     if (taken === 1) return { lease: Object.freeze({ scope, owner, term: Number(text) }) };
     return { heldBy: { label: text, remainingMs: Math.max(0, remaining ?? 0) } };
   }
@@ -57,9 +59,12 @@ export class RedisLeases implements LeaseKeeper {
     return this.#read(key, (client) => scanMarks(client, key));
   }
 
-  async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
+  async setMarks(lease: Lease, marks: readonly Mark[], { forwardOnly = false }: SetMarksOptions = {}): Promise<void> {
     const pairs = slices(marks, marksPerCall);
-    await this.#change(lease, setMarksScript, pairs, (mark) => [mark.entry, String(mark.dueAt)]);
+    await this.#change(lease, forwardOnly ? raiseMarksScript : setMarksScript, pairs, (mark) => [
+      mark.entry,
+      String(mark.dueAt),
+    ]);
   }
 
   async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {

@@ -100,7 +100,10 @@ export const publishScript = define(`${checkKinds}
   return duplicates
 `);
 
-/** KEYS: term, lease. ARGV: id, label, span. Answers {1, term}, or {0, label of the holder, milliseconds it still has}. */
+/**
+ * KEYS: term, lease. ARGV: id, label, span, "1" if a scope that is not known is not to be taken. Answers {1, term}, or {0,
+ * label of the holder, milliseconds it still has}, or {2} for a scope that is not known.
+ */
 export const acquireScript = define(`${checkKinds}
   local holder = redis.call('HGET', KEYS[2], 'id')
   if holder and holder ~= ARGV[1] then
@@ -109,6 +112,7 @@ export const acquireScript = define(`${checkKinds}
   local time = redis.call('TIME')
   local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
   local before = redis.call('GET', KEYS[1]) or ''
+  if before == '' and ARGV[4] == '1' then return {2} end
   -- What is no number of ours counts as none.
   if not string.find(before, '^%d+$') or #before > 15 then before = '0' end
   local term = string.format('%.0f', math.max(tonumber(before) + 1, now))
@@ -138,6 +142,21 @@ export const releaseScript = define(`${checkKinds}
 export const setMarksScript = define(`${checkKinds}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
   redis.call('HSET', KEYS[2], unpack(ARGV, 2))
+  return 1
+`);
+
+/** The same, but no mark goes back. */
+export const raiseMarksScript = define(`${checkKinds}
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+  local moves = {}
+  for i = 2, #ARGV, 2 do
+    local mark = tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '')
+    if not mark or mark < tonumber(ARGV[i + 1]) then
+      moves[#moves + 1] = ARGV[i]
+      moves[#moves + 1] = ARGV[i + 1]
+    end
+  end
+  if #moves > 0 then redis.call('HSET', KEYS[2], unpack(moves)) end
   return 1
 `);
 

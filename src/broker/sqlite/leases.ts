@@ -2,7 +2,15 @@
 import type { Clock, Instant } from "../../clock.ts";
 import { type Guard, type Mark, type PublishOutcome, StaleTermError } from "../broker.ts";
 import { judge, nextTerm } from "../guard.ts";
-import type { Acquired, Lease, LeaseKeeper, LeaseOwner } from "../lease.ts";
+import type {
+  Acquired,
+  AcquireOptions,
+  Lease,
+  LeaseHolder,
+  LeaseKeeper,
+  LeaseOwner,
+  SetMarksOptions,
+} from "../lease.ts";
 import type { BrokerFile } from "./file.ts";
 
 interface ScopeRow {
@@ -22,14 +30,13 @@ export class SqliteLeases implements LeaseKeeper {
     this.#clock = clock;
   }
 
-  async acquire(scope: string, owner: LeaseOwner, ttlMs: number): Promise<Acquired> {
+  async acquire(scope: string, owner: LeaseOwner, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
     return this.#file.transaction((): Acquired => {
       const now = this.#clock.now();
       const row = this.#scope(scope);
-      const remainingMs = row === undefined ? 0 : this.#remaining(scope, row, now);
-      if (remainingMs > 0 && row?.owner_id !== owner.id) {
-        return { heldBy: { label: row?.owner_label ?? "", remainingMs } };
-      }
+      if (row === undefined && options.unlessForgotten === true) return { isForgotten: true };
+      const heldBy = row === undefined ? null : this.#holder(scope, row, owner, now);
+      if (heldBy !== null) return { heldBy };
       const term = nextTerm(row?.term ?? 0, now);
       this.#file
         .statement("INSERT OR REPLACE INTO scope VALUES (?, ?, ?, ?, ?, ?)")
@@ -64,10 +71,14 @@ export class SqliteLeases implements LeaseKeeper {
     return new Map((rows as { entry: string; due_at: Instant }[]).map(({ entry, due_at }) => [entry, due_at]));
   }
 
-  async setMarks(lease: Lease, marks: readonly Mark[]): Promise<void> {
+  async setMarks(lease: Lease, marks: readonly Mark[], { forwardOnly = false }: SetMarksOptions = {}): Promise<void> {
+    const onConflict = forwardOnly ? "max(due_at, excluded.due_at)" : "excluded.due_at";
     this.#file.transaction(() => {
       this.#check(lease);
-      for (const { entry, dueAt } of marks) this.#setMark(lease.scope, entry, dueAt);
+      const put = this.#file.statement(
+        `INSERT INTO mark VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET due_at = ${onConflict}`,
+      );
+      for (const { entry, dueAt } of marks) put.run(lease.scope, entry, dueAt);
     });
   }
 
@@ -117,6 +128,13 @@ export class SqliteLeases implements LeaseKeeper {
 
   #setMark(scope: string, entry: string, dueAt: Instant): void {
     this.#file.statement("INSERT OR REPLACE INTO mark VALUES (?, ?, ?)").run(scope, entry, dueAt);
+  }
+
+  /** Who else holds the lease still. */
+  #holder(scope: string, row: ScopeRow, owner: LeaseOwner, now: Instant): LeaseHolder | null {
+    const remainingMs = this.#remaining(scope, row, now);
+    if (remainingMs <= 0 || row.owner_id === owner.id) return null;
+    return { label: row.owner_label ?? "", remainingMs };
   }
 
   /**

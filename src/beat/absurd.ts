@@ -2,5 +2,3 @@
 
 /** Further ahead than this is absurd: a clock is off by an hour or a zone, or it is simply not set. */
 export const absurdMs = 24 * 3_600_000;
-/** Hosts of one fleet differ by so much without anybody being wrong. */
-const skewMs = 10_000;

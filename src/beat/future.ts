@@ -7,6 +7,9 @@ import type { EntryState } from "../store/store.ts";
 import { absurdMs } from "./absurd.ts";
 import { neverRun } from "./standing.ts";
 
+/** Hosts of one fleet differ by so much without anybody being wrong. */
+const skewMs = 10_000;
+
 /** What is known to be settled, by entry, with absurd times set back to `now`. */
 export function settleFuture(
   settled: Iterable<readonly [string, Instant]>,

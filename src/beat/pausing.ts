@@ -5,11 +5,11 @@ import type { LovageError } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { EntryState, Pause } from "../store/store.ts";
 import type { Ledger } from "./ledger.ts";
-import { pauseName, readPauses, writePause } from "./pauses.ts";
+import { type PauseNote, pauseName, readPauses, writePause } from "./pauses.ts";
 import type { Plan, Slot } from "./plan.ts";
 import { type Dropped, droppedUpTo } from "./recover.ts";
-import { settlePaused } from "./settle.ts";
-import { takenUpTo } from "./under-way.ts";
+import { missedEvent, type Settled, settlePaused } from "./settle.ts";
+import { defer, takenUpTo } from "./under-way.ts";
 import type { PauseRequest, ResumeRequest } from "./steering.ts";
 
 export interface PausingOptions {
@@ -37,9 +37,17 @@ export class Pausing {
     this.#options = options;
   }
 
+  /** Notes that are older than what was said here since: the broker came back with old data. */
+  outdated(notes: ReadonlyMap<string, PauseNote>): ReadonlyMap<string, Instant> {
+    const isOlder = ([entry, at]: readonly [string, Instant]): boolean => (notes.get(entry)?.at ?? at) < at;
+    return new Map([...this.#notedAt].filter(isOlder));
+  }
+
   /** At the beginning of a term: what was said under others. */
   adopt(notes: ReadonlyMap<string, string>): void {
-    for (const [entry, { at }] of readPauses(notes)) this.#notedAt.set(entry, at);
+    for (const [entry, { at }] of readPauses(notes)) {
+      this.#notedAt.set(entry, Math.max(at, this.#notedAt.get(entry) ?? at));
+    }
   }
 
   /** In force at once; resolves when it is written down. */
@@ -61,9 +69,7 @@ export class Pausing {
     const paused = slots.filter(({ state }) => state.paused !== null);
     const before = paused.map(({ state }) => state);
     const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, now)]));
-    const settled = [...given].flatMap(([slot, dropped]) =>
-      dropped === null ? [] : [settlePaused(slot, dropped, now)],
-    );
+    const settled = [...given].flatMap(([slot, dropped]) => (dropped === null ? [] : [giveUp(slot, dropped, now)]));
     for (const { entry } of paused) this.#saidAt(entry.name, now);
     plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now, takenUpTo);
     await this.#writePauses(paused, before, now);
@@ -122,6 +128,12 @@ export class Pausing {
 function stateOf(plan: Plan, name: string): readonly EntryState[] {
   const state = plan.slots.get(name)?.state;
   return state === undefined ? [] : [state];
+}
+
+/** Said at once; written down behind what was on its way when the pause began. */
+function giveUp(slot: Slot, dropped: Dropped, now: Instant): Settled {
+  if (defer(slot, { dropped, cause: "paused" })) return settlePaused(slot, dropped, now);
+  return { states: [], runs: [], events: [missedEvent(slot.entry.name, "paused", dropped)] };
 }
 
 /** What the schedule held since the pause began; what was on its way then, and still is, is no part of it. */

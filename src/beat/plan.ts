@@ -7,8 +7,7 @@ import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState, Pause } from "../store/store.ts";
 import { Heap } from "./heap.ts";
-import type { Dropped } from "./recover.ts";
-import { none } from "./under-way.ts";
+import { type Deferred, none } from "./under-way.ts";
 import { anchored, freshState, isCurrent } from "./standing.ts";
 
 /** One entry on its way through time. */
@@ -27,7 +26,7 @@ export interface Slot {
   /** Nominal times taken from the plan and not settled yet, oldest first. */
   underWay: readonly Instant[];
   /** Given up, but not to be written down before what is under way in front of it. */
-  deferred: readonly Dropped[];
+  deferred: readonly Deferred[];
   /** What was due up to here fell into a pause, and counts as missed. */
   resumedAt: Instant;
   /** Why its schedule was set aside; null while it is sound. */

@@ -8,6 +8,7 @@ import type { Slot } from "./plan.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
 import type { Dropped } from "./recover.ts";
 import type { Missed } from "./tick.ts";
+import type { Deferred } from "./under-way.ts";
 
 export interface Settled {
   readonly states: readonly EntryState[];
@@ -90,6 +91,11 @@ export function settlePaused(slot: Slot, dropped: Dropped, now: Instant): Settle
   slot.state = { ...slot.state, skipped: skipped + count, settledAt: Math.max(settledAt, toAt) };
   const run = unsentRun(entry.name, toAt, { at: now, outcome: "skipped", reason: `${count} skipped; ${reason}` });
   return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, "paused", dropped)], isUnsent: true };
+}
+
+/** What had to wait behind a run that was still under way. */
+export function settleDeferred(slot: Slot, { dropped, cause }: Deferred, now: Instant): Settled {
+  return cause === "paused" ? settlePaused(slot, dropped, now) : settleMissed({ slot, dropped }, now);
 }
 
 /** A duplicate was a run all the same, whose answer had got lost; unless it was known already by its mark. */

@@ -8,6 +8,7 @@ import { previewRange } from "./backfill-range.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
 import type { Instant } from "../clock.ts";
 import type { Run, Store } from "../store/store.ts";
+import type { PauseNote } from "./pauses.ts";
 import { Pausing, type PausingOptions } from "./pausing.ts";
 import type { Slot } from "./plan.ts";
 import { manualMark, type Occurrence } from "./occurrence.ts";
@@ -161,6 +162,11 @@ export class Steer implements BeatSteering {
     if (this.#awaited.size === 0) return;
     for (const answer of answers) this.#awaited.get(answer.taskId)?.({ answer });
     for (const refusal of refusals) this.#awaited.get(refusal.occurrence.byHand?.id ?? "")?.({ refusal });
+  }
+
+  /** Entries of which the broker's notes say something older than was said here, and when that was. */
+  outdatedPauses(notes: ReadonlyMap<string, PauseNote>): ReadonlyMap<string, Instant> {
+    return this.#pausing.outdated(notes);
   }
 
   /** At the beginning of a term: numbers go on after those of whoever led before. */

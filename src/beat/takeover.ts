@@ -12,7 +12,7 @@ import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark } from "./occurrence.ts";
 import { readRuns, runName, runsToAdopt } from "./overlap-notes.ts";
-import { pauseName, pausesToAdopt, pausesToNote, readPauses } from "./pauses.ts";
+import { pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./pauses.ts";
 import type { Admission } from "./admission.ts";
 import type { Publisher } from "./publish.ts";
 import type { Plan } from "./plan.ts";
@@ -27,7 +27,7 @@ export interface TakeoverOptions {
   readonly plan: Plan;
   readonly ledger: Ledger;
   readonly backfills: Backfills;
-  readonly steer: Pick<Steer, "adopt">;
+  readonly steer: Pick<Steer, "adopt" | "outdatedPauses">;
   readonly publisher: Pick<Publisher, "abandon">;
   readonly admission: Pick<Admission, "withdraw">;
 }
@@ -140,7 +140,7 @@ export class Takeover {
 
   /** What was said under another term counts, unless something newer waits here to be told. */
   #adoptPauses(notes: Notes, now: Instant): void {
-    const { plan, ledger } = this.#options;
+    const { plan, ledger, steer, emit } = this.#options;
     const waiting = readPauses(
       new Map([...ledger.waitingNotes].flatMap(([name, text]) => (text ? [[name, text]] : []))),
     );
@@ -149,18 +149,27 @@ export class Takeover {
       if ((said.get(entry)?.at ?? Number.NEGATIVE_INFINITY) > note.at) ledger.dropNote(pauseName(entry));
       else said.set(entry, note);
     }
-    plan.setPaused(pausesToAdopt(said, plan.states()), now);
+    for (const entry of steer.outdatedPauses(said).keys()) said.delete(entry);
+    const changes = pausesToAdopt(said, plan.states());
+    plan.setPaused(changes, now);
+    for (const [entry, paused] of changes) {
+      if (paused !== null) emit({ type: "entry-paused", entry, by: paused.by, reason: paused.reason });
+    }
   }
 
   /** What the broker has to learn, or can forget: entries that are gone. */
   #missingNotes(notes: Notes): ReadonlyMap<string, string | null> {
-    const { plan } = this.#options;
+    const { plan, steer } = this.#options;
     const pauses = readPauses(notes);
+    const outdated = [...steer.outdatedPauses(pauses)].map(([entry, at]) => {
+      return [pauseName(entry), writePause({ at, paused: plan.slots.get(entry)?.state.paused ?? null })] as const;
+    });
     const isGone = (entry: string): boolean => !plan.slots.has(entry);
     const gone = [...pauses.keys()].filter(isGone).map(pauseName);
     const goneRuns = [...readRuns(notes).keys()].filter(isGone).map(runName);
     return new Map<string, string | null>([
       ...pausesToNote(pauses, plan.states()),
+      ...outdated,
       ...[...gone, ...goneRuns].map((name) => [name, null] as const),
     ]);
   }

@@ -4,6 +4,12 @@ import type { Instant } from "../clock.ts";
 import type { Slot } from "./plan.ts";
 import type { Dropped } from "./recover.ts";
 
+/** Given up, and why: by policy, or because it fell into a pause. */
+export interface Deferred {
+  readonly dropped: Dropped;
+  readonly cause: "missed" | "paused";
+}
+
 /** One for all: of a hundred thousand entries most have nothing under way. */
 export const none: readonly never[] = Object.freeze([]);
 
@@ -14,18 +20,18 @@ export function beginRun(slot: Slot, dueAt: Instant): void {
 }
 
 /** It is settled. Gives what was given up behind it, and can be written down now. */
-export function endRun(slot: Slot, dueAt: Instant): readonly Dropped[] {
+export function endRun(slot: Slot, dueAt: Instant): readonly Deferred[] {
   slot.underWay = slot.underWay.length <= 1 ? none : without(slot.underWay, dueAt);
   if (slot.deferred.length === 0) return none;
-  const free = slot.deferred.filter(({ toAt }) => isFree(slot, toAt));
-  slot.deferred = slot.deferred.filter((dropped) => !free.includes(dropped));
+  const free = slot.deferred.filter(({ dropped }) => isFree(slot, dropped.toAt));
+  slot.deferred = slot.deferred.filter((deferred) => !free.includes(deferred));
   return free;
 }
 
 /** Whether what was given up can be written down now; if not, `endRun` gives it later. */
-export function defer(slot: Slot, dropped: Dropped): boolean {
-  if (isFree(slot, dropped.toAt)) return true;
-  slot.deferred = [...slot.deferred, dropped];
+export function defer(slot: Slot, deferred: Deferred): boolean {
+  if (isFree(slot, deferred.dropped.toAt)) return true;
+  slot.deferred = [...slot.deferred, deferred];
   return false;
 }
 
@@ -33,7 +39,7 @@ export function defer(slot: Slot, dropped: Dropped): boolean {
 export function takeBack(slot: Slot, dueAt: Instant): void {
   slot.taken -= 1;
   slot.underWay = without(slot.underWay, dueAt);
-  slot.deferred = slot.deferred.filter(({ toAt }) => toAt < dueAt);
+  slot.deferred = slot.deferred.filter(({ dropped }) => dropped.toAt < dueAt);
 }
 
 /** Forgets what was under way: another beat has settled it, or some of it. */
@@ -45,7 +51,7 @@ export function abandonRuns(slot: Slot): void {
 
 /** Up to here the schedule has been dealt with, written down or not. */
 export function takenUpTo({ state, underWay, deferred }: Slot): Instant {
-  return Math.max(state.settledAt, ...underWay, ...deferred.map(({ toAt }) => toAt));
+  return Math.max(state.settledAt, ...underWay, ...deferred.map(({ dropped }) => dropped.toAt));
 }
 
 /** Nothing older is under way. */

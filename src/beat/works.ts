@@ -12,7 +12,15 @@ import type { Occurrence } from "./occurrence.ts";
 import { runName, writeRun } from "./overlap-notes.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
-import { missedEvent, type Settled, settleAnswers, settleHeld, settleMissed, settleRefusals } from "./settle.ts";
+import {
+  missedEvent,
+  type Settled,
+  settleAnswers,
+  settleHeld,
+  settleDeferred,
+  settleMissed,
+  settleRefusals,
+} from "./settle.ts";
 import { Steer } from "./steer.ts";
 import type { BeatStatus } from "./steering.ts";
 import { defer, endRun, takeBack } from "./under-way.ts";
@@ -127,7 +135,7 @@ function settleBehind(plan: Plan, occurrences: readonly Occurrence[], now: Insta
     if (byHand !== undefined) continue;
     const slot = plan.slots.get(entry.name);
     if (slot === undefined) continue;
-    for (const dropped of endRun(slot, dueAt)) settled.push({ ...settleMissed({ slot, dropped }, now), events: [] });
+    for (const deferred of endRun(slot, dueAt)) settled.push({ ...settleDeferred(slot, deferred, now), events: [] });
   }
   return settled;
 }
@@ -173,7 +181,7 @@ function createTicker(
     },
     onMissed: (missed) => {
       const now = clock.now();
-      const free = missed.filter(({ slot, dropped }) => defer(slot, dropped));
+      const free = missed.filter(({ slot, dropped }) => defer(slot, { dropped, cause: "missed" }));
       // Said at once, whatever happens before it can be written down.
       const later = missed.filter((one) => !free.includes(one));
       for (const { slot, dropped } of later) emit(missedEvent(slot.entry.name, "missed", dropped));

@@ -100,9 +100,6 @@ async function run({ workdir, ...options }: BeatCommandOptions, link: WorkerLink
   });
   await reachable.start();
   const endAlive = keepAlive(store.location, beat, events);
-  events.subscribe((event) => {
-    if (event.type === "broker-connected") void beat.recheck();
-  });
   reloader.connect({ reread: project.reread, apply: applyTo(beat, watch) });
   watch.ready();
   await link?.tell({ type: "beat-ready" });
@@ -166,6 +163,9 @@ async function assemble(
     label,
     maxIntervalMs,
     overlap,
+  });
+  events.subscribe((event) => {
+    if (event.type === "broker-connected") void beat.recheck();
   });
   return { beat, broker, store, overlap };
 }

@@ -49,9 +49,9 @@ describe("what chaos has found", () => {
     const late: (() => Promise<void>)[] = [];
     let isSlow = false;
     const slow: Broker = through(broker, (leases) => ({
-      setMarks: async (lease, marks) => {
-        if (!isSlow) return leases.setMarks(lease, marks);
-        late.push(() => leases.setMarks(lease, marks));
+      setMarks: async (lease, marks, options) => {
+        if (!isSlow) return leases.setMarks(lease, marks, options);
+        late.push(() => leases.setMarks(lease, marks, options));
         throw new Error("no answer in time");
       },
     }));

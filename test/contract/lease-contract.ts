@@ -150,6 +150,29 @@ export function describeLeases(name: string, open: () => Promise<LeaseFixture>):
       await fixture.leases.setMarks(lease, []);
     });
 
+    it("sets marks forwards only where that is asked for, and takes odd names and times as they are", async () => {
+      const lease = await lead();
+      await fixture.leases.setMarks(lease, [{ entry: "x", dueAt: 1000 }]);
+      const marks = [
+        { entry: "x", dueAt: 500 },
+        { entry: "\u0001 y: *", dueAt: 1.5 },
+        { entry: "x", dueAt: 999 },
+      ];
+      await fixture.leases.setMarks(lease, marks, { forwardOnly: true });
+      expect(Object.fromEntries(await fixture.leases.marks("app"))).toEqual({ x: 1000, "\u0001 y: *": 1.5 });
+      await fixture.leases.setMarks(lease, [{ entry: "x", dueAt: 1001 }], { forwardOnly: true });
+      expect((await fixture.leases.marks("app")).get("x")).toBe(1001);
+    });
+
+    it("does not give a lease of a scope that it knows nothing of, where that is asked for", async () => {
+      const asked = { unlessForgotten: true };
+      expect(await fixture.leases.acquire("app", one, longMs, asked)).toEqual({ isForgotten: true });
+      const lease = await lead(one);
+      expect(await fixture.leases.acquire("app", two, longMs, asked)).toMatchObject({ heldBy: { label: one.label } });
+      await fixture.leases.release(lease);
+      expect(await fixture.leases.acquire("app", two, longMs, asked)).toHaveProperty("lease");
+    });
+
     it("drops marks, whether they are there or not", async () => {
       const lease = await lead();
       await fixture.leases.setMarks(lease, [

@@ -91,10 +91,12 @@ export class Takeover {
     );
     const marks = await leases.marks(lease.scope);
     const pauses = readPauses(await leases.notes(lease.scope));
-    const isBehind = known.some(
-      ([name, lastDueAt]) => (marks.get(name) ?? Number.NEGATIVE_INFINITY) < lastDueAt && plan.slots.has(name),
+    const behind = known.filter(([name, lastDueAt]) => isBefore(marks.get(name), lastDueAt) && plan.slots.has(name));
+    this.#tellBehind(
+      lease.scope,
+      behind.map(([name]) => name),
     );
-    return isBehind || pausesToNote(pauses, plan.states()).size > 0;
+    return behind.length > 0 || pausesToNote(pauses, plan.states()).size > 0;
   }
 
   #firstPlan(entries: readonly Entry[], stored: StoredState | null, marks: Marks, now: Instant): readonly string[] {
@@ -114,15 +116,19 @@ export class Takeover {
 
   /** A run that was sent is beyond its mark only when the broker has forgotten. */
   #reportBehind(scope: string, marks: Marks): void {
-    const { plan, emit } = this.#options;
-    const behind = [...plan.slots.values()].filter(({ entry, state }) => {
-      const markAt = marks.get(entry.name) ?? Number.NEGATIVE_INFINITY;
-      return state.lastDueAt !== null && markAt < state.lastDueAt;
+    const slots = [...this.#options.plan.slots.values()];
+    const behind = slots.filter(({ entry, state }) => {
+      return state.lastDueAt !== null && isBefore(marks.get(entry.name), state.lastDueAt);
     });
-    const [first] = behind;
-    if (first !== undefined) {
-      emit({ type: "marks-behind", scope, entries: behind.length, entry: first.entry.name });
-    }
+    this.#tellBehind(
+      scope,
+      behind.map(({ entry }) => entry.name),
+    );
+  }
+
+  #tellBehind(scope: string, entries: readonly string[]): void {
+    const [entry] = entries;
+    if (entry !== undefined) this.#options.emit({ type: "marks-behind", scope, entries: entries.length, entry });
   }
 
   /** Where another beat has gone on with an entry, what is unsent of it here was judged without knowing that. */
@@ -173,4 +179,8 @@ export class Takeover {
       ...[...gone, ...goneRuns].map((name) => [name, null] as const),
     ]);
   }
+}
+
+function isBefore(markAt: Instant | undefined, at: Instant): boolean {
+  return markAt === undefined || markAt < at;
 }

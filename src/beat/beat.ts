@@ -14,11 +14,11 @@ import type { Service } from "../service.ts";
 import type { Store } from "../store/store.ts";
 import { Leader } from "./leader.ts";
 import type { Occurrence } from "./occurrence.ts";
-import type { OverlapGate } from "./overlap.ts";
-import { runName } from "./overlap-notes.ts";
-import { pauseName } from "./pauses.ts";
+import type { OverlapGate } from "./overlap/overlap.ts";
+import { runName } from "./overlap/notes.ts";
+import { pauseName } from "./steer/pauses.ts";
 import type { PlanChange } from "./plan.ts";
-import type { BeatSteering, BeatStatus } from "./steering.ts";
+import type { BeatSteering, BeatStatus } from "./steer/steering.ts";
 import { Takeover } from "./takeover.ts";
 import { assemble, type Works } from "./works.ts";
 

@@ -3,7 +3,7 @@ import type { Instant } from "../clock.ts";
 import type { LovageEvent, MissedCause } from "../event.ts";
 import type { EntryState, Run, RunOutcome } from "../store/store.ts";
 import type { Occurrence } from "./occurrence.ts";
-import type { Held } from "./overlap.ts";
+import type { Held } from "./overlap/overlap.ts";
 import type { Slot } from "./plan.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
 import type { Dropped } from "./recover.ts";

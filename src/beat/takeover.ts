@@ -6,18 +6,18 @@ import type { Clock, Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { EntryState, Store, StoredState } from "../store/store.ts";
-import type { Backfills } from "./backfill.ts";
+import type { Backfills } from "./steer/backfill.ts";
 import { absurdMs } from "./absurd.ts";
 import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark } from "./occurrence.ts";
-import { readRuns, runName, runsToAdopt } from "./overlap-notes.ts";
-import { pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./pauses.ts";
-import type { Admission } from "./admission.ts";
+import { readRuns, runName, runsToAdopt } from "./overlap/notes.ts";
+import { pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./steer/pauses.ts";
+import type { Admission } from "./overlap/admission.ts";
 import type { Publisher } from "./publish.ts";
 import type { Plan } from "./plan.ts";
 import { abandonRuns } from "./under-way.ts";
-import type { Steer } from "./steer.ts";
+import type { Steer } from "./steer/steer.ts";
 
 export interface TakeoverOptions {
   readonly broker: Broker;

@@ -1,15 +1,15 @@
 // The parts of a beat, put together: who takes what is due, who sends it, who writes it down, and who may tell them what to do.
 import { randomUUID } from "node:crypto";
 import type { Lease } from "../broker/lease.ts";
-import { Admission, type AdmissionOptions } from "./admission.ts";
-import { Backfills } from "./backfill.ts";
+import { Admission, type AdmissionOptions } from "./overlap/admission.ts";
+import { Backfills } from "./steer/backfill.ts";
 import type { BeatOptions } from "./beat.ts";
 import type { Instant } from "../clock.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
 import { absurdMs } from "./absurd.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
-import { runName, writeRun } from "./overlap-notes.ts";
+import { runName, writeRun } from "./overlap/notes.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
 import {
@@ -21,8 +21,8 @@ import {
   settleMissed,
   settleRefusals,
 } from "./settle.ts";
-import { Steer } from "./steer.ts";
-import type { BeatStatus } from "./steering.ts";
+import { Steer } from "./steer/steer.ts";
+import type { BeatStatus } from "./steer/steering.ts";
 import { defer, endRun, takeBack } from "./under-way.ts";
 import { Ticker } from "./ticker.ts";
 

@@ -1,8 +1,8 @@
 // Every beat that answers over the broker, not only the one that leads.
 import { Control } from "../app/control.ts";
-import { everyBeat } from "../beat/node.ts";
-import { readBeatAnswer } from "../beat/remote-steering.ts";
-import type { BeatStatus } from "../beat/steering.ts";
+import { everyBeat } from "../beat/reach/node.ts";
+import { readBeatAnswer } from "../beat/reach/remote-steering.ts";
+import type { BeatStatus } from "../beat/steer/steering.ts";
 import type { AskOptions } from "./ask-beat.ts";
 import { openApp } from "./open.ts";
 

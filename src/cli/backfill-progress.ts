@@ -1,5 +1,5 @@
 // Watching a backfill: one line that is written over on a terminal, a line now and then elsewhere. Ctrl-C only ends the watching.
-import type { BackfillReport, RemoteSteering } from "../beat/steering.ts";
+import type { BackfillReport, RemoteSteering } from "../beat/steer/steering.ts";
 import type { Clock } from "../clock.ts";
 import { LovageError, messageOf } from "../error.ts";
 import { type AskedBeat, askBeat } from "./ask-beat.ts";

@@ -1,5 +1,5 @@
 // Backfills on the terminal and as data.
-import type { BackfillReport } from "../beat/steering.ts";
+import type { BackfillReport } from "../beat/steer/steering.ts";
 import { isoTime, table, utcTime } from "./print.ts";
 
 /** `backfill k3f9 of report: running, 120 of 2400 sent, up to 2026-11-03T00:20:00Z` */

@@ -1,6 +1,6 @@
 // `beat backfill`: sends what a schedule had in a past span, after showing it; lists, stops and resumes what is under way.
 import { createInterface } from "node:readline/promises";
-import type { BackfillPreview, BackfillReport, RemoteSteering } from "../beat/steering.ts";
+import type { BackfillPreview, BackfillReport, RemoteSteering } from "../beat/steer/steering.ts";
 import { systemClock } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import { count as counted, span } from "../log-words.ts";

@@ -1,7 +1,7 @@
 // Entries as a running beat tells of them, told from schedule files and beat-record where none runs; in words and in JSON.
 import { Plan } from "../beat/plan.ts";
-import { reportOf } from "../beat/report.ts";
-import type { EntryReport } from "../beat/steering.ts";
+import { reportOf } from "../beat/steer/report.ts";
+import type { EntryReport } from "../beat/steer/steering.ts";
 import type { Instant } from "../clock.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { EntryState, Run } from "../store/store.ts";

@@ -1,5 +1,5 @@
 // `beat list`: every entry with its last and next run, by the word of the running beat or else of files and record.
-import type { EntryReport, RemoteSteering } from "../beat/steering.ts";
+import type { EntryReport, RemoteSteering } from "../beat/steer/steering.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import { maskUrl } from "../redis/url.ts";
 import { fromBeatOrHere, nameOf, type SteerOptions } from "./contact.ts";

@@ -2,12 +2,12 @@
 // whichever beat starts next finds them as a running beat would have left them.
 import { hostname } from "node:os";
 import { transportOptionsOf } from "../app/transport.ts";
-import { pauseName, pausesToAdopt, readPauses, writePause } from "../beat/pauses.ts";
+import { pauseName, pausesToAdopt, readPauses, writePause } from "../beat/steer/pauses.ts";
 import { Plan, type Slot } from "../beat/plan.ts";
 import { type Dropped, droppedUpTo } from "../beat/recover.ts";
-import { reportOf } from "../beat/report.ts";
+import { reportOf } from "../beat/steer/report.ts";
 import { settlePaused } from "../beat/settle.ts";
-import type { EntryReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steering.ts";
+import type { EntryReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steer/steering.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Lease } from "../broker/lease.ts";
 import { openBroker } from "../broker/open.ts";

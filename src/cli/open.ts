@@ -7,7 +7,7 @@ import type { AppSettingsInput } from "../app/conf.ts";
 import { type FoundApp, findApp } from "../app/find.ts";
 import { loadModules } from "../app/include.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
-import { overlapProblems } from "../beat/overlap-needs.ts";
+import { overlapProblems } from "../beat/overlap/needs.ts";
 import { rehearse } from "../beat/rehearse.ts";
 import { systemClock } from "../clock.ts";
 import { importProblems } from "../config/import-problem.ts";

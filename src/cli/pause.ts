@@ -1,5 +1,5 @@
 // `beat pause ENTRY...`: nothing of them is sent until they are resumed; who and why are kept.
-import type { EntryReport } from "../beat/steering.ts";
+import type { EntryReport } from "../beat/steer/steering.ts";
 import { jsonOf } from "./entry-report.ts";
 import { type EntryOrderOptions, giveOrder } from "./steer-entries.ts";
 

@@ -1,8 +1,8 @@
 // How a running beat is reached by commands: at the door of its beat-record, and as a node of its broker.
 import type { Conf } from "../app/conf.ts";
-import { Door } from "../beat/door.ts";
-import { BeatNode } from "../beat/node.ts";
-import type { BeatSteering } from "../beat/steering.ts";
+import { Door } from "../beat/reach/door.ts";
+import { BeatNode } from "../beat/reach/node.ts";
+import type { BeatSteering } from "../beat/steer/steering.ts";
 import type { Broker } from "../broker/broker.ts";
 import { systemClock } from "../clock.ts";
 import type { EventStream } from "../event.ts";

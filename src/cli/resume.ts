@@ -1,5 +1,5 @@
 // `beat resume ENTRY...`: they run again; what fell into the pause is skipped, or made up by their policy.
-import type { ResumeReport } from "../beat/steering.ts";
+import type { ResumeReport } from "../beat/steer/steering.ts";
 import { systemClock } from "../clock.ts";
 import { count } from "../log-words.ts";
 import { jsonOf, nextText } from "./entry-report.ts";

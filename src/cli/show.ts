@@ -1,6 +1,6 @@
 // `beat show ENTRY`: all that is known of one entry, from the running beat, the record, the files and the result backend.
 import { anchored } from "../beat/standing.ts";
-import type { EntryReport } from "../beat/steering.ts";
+import type { EntryReport } from "../beat/steer/steering.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";

@@ -1,6 +1,6 @@
 // How a beat is, in words and as data.
 import { hostname } from "node:os";
-import type { BeatStatus } from "../beat/steering.ts";
+import type { BeatStatus } from "../beat/steer/steering.ts";
 import type { Instant } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import { count, span } from "../log-words.ts";

@@ -2,9 +2,9 @@
 import { realpathSync } from "node:fs";
 import { App } from "../app/app.ts";
 import type { Conf } from "../app/conf.ts";
-import { openDoor } from "../beat/door-bell.ts";
-import { createRemoteSteering } from "../beat/remote-steering.ts";
-import type { BeatStatus } from "../beat/steering.ts";
+import { openDoor } from "../beat/reach/door-bell.ts";
+import { createRemoteSteering } from "../beat/reach/remote-steering.ts";
+import type { BeatStatus } from "../beat/steer/steering.ts";
 import { systemClock } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import { readAlive } from "./alive.ts";

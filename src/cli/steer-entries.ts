@@ -1,5 +1,5 @@
 // Orders to entries, given to the running beat or, where none runs, written to its record.
-import type { EntryReport, RemoteSteering } from "../beat/steering.ts";
+import type { EntryReport, RemoteSteering } from "../beat/steer/steering.ts";
 import { systemClock } from "../clock.ts";
 import { LovageError } from "../error.ts";
 import { type AskedBeat, askBeat } from "./ask-beat.ts";

@@ -1,8 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { App } from "../../src/app/app.ts";
-import { Door } from "../../src/beat/door.ts";
-import { BeatNode } from "../../src/beat/node.ts";
+import { Door } from "../../src/beat/reach/door.ts";
+import { BeatNode } from "../../src/beat/reach/node.ts";
 import { openBroker } from "../../src/broker/open.ts";
 import { type AskOptions, type AskedBeat, askBeat, type Wanted } from "../../src/cli/ask-beat.ts";
 import { systemClock } from "../../src/clock.ts";

@@ -1,7 +1,7 @@
 // A beat with everything real but time: the memory broker, a store, and a clock that moves when told.
 import { Beat, type BeatOptions } from "../../src/beat/beat.ts";
 import { occurrenceId, type Occurrence } from "../../src/beat/occurrence.ts";
-import type { BeatSteering } from "../../src/beat/steering.ts";
+import type { BeatSteering } from "../../src/beat/steer/steering.ts";
 import type { Broker } from "../../src/broker/broker.ts";
 import { MemoryBroker } from "../../src/broker/memory.ts";
 import { EventStream, type LovageEvent, type Occasion } from "../../src/event.ts";

@@ -1,7 +1,7 @@
 // Commands of `beat` as functions, in a folder of their own: with schedule files, a record, an embedded broker, and a real beat
 // at the record's door when a test starts one. What they print is caught.
 import { Beat } from "../../src/beat/beat.ts";
-import { Door } from "../../src/beat/door.ts";
+import { Door } from "../../src/beat/reach/door.ts";
 import { createBeatEnvelope } from "../../src/beat/envelope.ts";
 import { openBroker } from "../../src/broker/open.ts";
 import { openProject } from "../../src/cli/open.ts";

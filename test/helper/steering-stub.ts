@@ -1,5 +1,5 @@
 // A running beat's steering without a beat: it notes what it is told, and answers in the right shape.
-import type { BackfillReport, BeatSteering, BeatStatus, EntryReport, Upcoming } from "../../src/beat/steering.ts";
+import type { BackfillReport, BeatSteering, BeatStatus, EntryReport, Upcoming } from "../../src/beat/steer/steering.ts";
 import { LovageError } from "../../src/error.ts";
 
 export interface SteeringStub extends BeatSteering {

@@ -114,11 +114,12 @@ export class Takeover {
     return [];
   }
 
-  /** A run that was sent is beyond its mark only when the broker has forgotten. */
+  /** A run that was sent is beyond its mark only when the broker has forgotten. What Celery's beat sent has no id here. */
   #reportBehind(scope: string, marks: Marks): void {
     const slots = [...this.#options.plan.slots.values()];
     const behind = slots.filter(({ entry, state }) => {
-      return state.lastDueAt !== null && isBefore(marks.get(entry.name), state.lastDueAt);
+      if (state.lastTaskId === null || state.lastDueAt === null) return false;
+      return isBefore(marks.get(entry.name), state.lastDueAt);
     });
     this.#tellBehind(
       scope,

@@ -1,18 +1,17 @@
 import { spawnSync } from "node:child_process";
-import { cp, mkdir, readdir, readFile, rename, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, symlink } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { parse, parseAllDocuments } from "yaml";
-import { linkPackage, packageRoot, writeFiles } from "../helper/beat-process.ts";
+import { packageRoot, writeFiles } from "../helper/beat-process.ts";
 import { requireService } from "../helper/debian.ts";
+import { deploy, exampleProject, inPlace, type Places, until } from "../helper/deployment.ts";
 import { freePort } from "../helper/port.ts";
 import { startRedis } from "../helper/redis.ts";
 import { type RunningProgram, startProgram } from "../helper/service.ts";
 import { temporaryFolder, type TemporaryFolder } from "../helper/temporary-folder.ts";
 import { waitUntil } from "../helper/wait.ts";
-
-const deploy = (path: string): Promise<string> => readFile(join(packageRoot, "deploy", path), "utf8");
 
 interface Service {
   readonly entrypoint?: readonly string[];
@@ -45,12 +44,6 @@ interface Manifest {
   };
 }
 
-/** What stands for places of the image or the machine here: applied to arguments and environment alike. */
-type Places = Readonly<Record<string, string>>;
-
-const inPlace = (text: string, places: Places): string =>
-  Object.entries(places).reduce((placed, [from, to]) => placed.replaceAll(from, to), text);
-
 /** The commands of the image on the path, as the Dockerfile puts them there. */
 async function binFolder(folder: TemporaryFolder): Promise<string> {
   const bin = folder.file("bin");
@@ -61,23 +54,21 @@ async function binFolder(folder: TemporaryFolder): Promise<string> {
   return `${bin}:${process.env["PATH"]}`;
 }
 
-/** A copy of the example project, to see that nothing is written into it. */
-async function exampleProject(folder: TemporaryFolder): Promise<string> {
-  const project = folder.file("app");
-  const filter = (path: string): boolean => !/beat-record|\.lovage/.test(path);
-  await cp(join(packageRoot, "examples/first"), project, { recursive: true, filter });
-  await linkPackage(project);
-  return project;
-}
-
-async function answers(port: number, path: string, text = ""): Promise<boolean> {
+async function answers(port: number, path: string, ...anyOf: readonly string[]): Promise<boolean> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`);
-  return response.status === 200 && (await response.text()).includes(text);
+  const body = await response.text();
+  return response.status === 200 && (anyOf.length === 0 || anyOf.some((text) => body.includes(text)));
 }
 
-function until(program: RunningProgram, text: string | RegExp): Promise<unknown> {
-  const saw = (): boolean => program.output().search(text) !== -1;
-  return waitUntil(saw, { what: `${text}`, timeoutMs: 60_000, detail: program.output });
+/** By the alert rules, which the page shows as they are. */
+async function metricsNamed(): Promise<readonly string[]> {
+  const page = await readFile(join(packageRoot, "docs/production.md"), "utf8");
+  const { groups } = parse(await deploy("prometheus/lovage-rules.yaml")) as {
+    groups: readonly { readonly rules: readonly { readonly alert: string; readonly expr: string }[] }[];
+  };
+  const rules = groups.flatMap((group) => group.rules);
+  for (const { alert, expr } of rules) expect(page).toContain(`| ${alert} | \`${expr}\` |`);
+  return [...new Set(rules.flatMap(({ expr }) => expr.match(/lovage_\w+/g) ?? []))];
 }
 
 function succeeds([command = "", ...args]: readonly string[], cwd: string, env: Places): boolean {
@@ -123,7 +114,9 @@ describe.skipIf(!requireService("redis"))("deploy/docker-compose.yaml", () => {
       const [kind, script = ""] = worker.healthcheck.test;
       expect(kind).toBe("CMD-SHELL");
       expect(succeeds(["sh", "-c", inPlace(script, places)], project, workerRuns.env)).toBe(true);
-      for (const path of ["/healthz", "/metrics"]) expect(await answers(port, path), path).toBe(true);
+      expect(await answers(port, "/healthz")).toBe(true);
+      for (const name of await metricsNamed())
+        expect(await answers(port, "/metrics", `${name}{`, `${name} `), name).toBe(true);
       // It is mounted read-only.
       expect(await readdir(project, { recursive: true })).toEqual(files);
     } finally {
@@ -242,52 +235,3 @@ async function configMap(
   for (const name of Object.keys(data)) await symlink(join("..data", name), join(mount, name));
   return swap;
 }
-
-describe("deploy/systemd", () => {
-  it.each(["beat", "worker"])("lovage-%s.service starts by its own command line and environment", async (name) => {
-    await using folder = temporaryFolder();
-    const project = await exampleProject(folder);
-    const unit = await deploy(`systemd/lovage-${name}.service`);
-    const [, line = ""] = /^ExecStart=(.+)$/m.exec(unit) ?? [];
-    const [command = "", ...words] = line.split(" ");
-    expect(command).toBe(`/srv/proj/node_modules/.bin/${name}`);
-    const broker = `sqlite:///${folder.file("broker.sqlite")}`;
-    const given = [...(await deploy("systemd/lovage.env")).matchAll(/^(\w+)=/gm)].map(([, variable]) => variable);
-    expect(given).toEqual(["CELERY_BROKER_URL", "CELERY_RESULT_BACKEND"]);
-    const env = { CELERY_BROKER_URL: broker, CELERY_RESULT_BACKEND: `sqlite:///${folder.file("results.sqlite")}` };
-    const places = { "${STATE_DIRECTORY}": folder.path, "8787": String(await freePort()), "%%": "%" };
-    const args = [join(packageRoot, `dist/cli/${name}.js`), ...words.map((word) => inPlace(word, places))];
-    const program = await startProgram(process.execPath, args, { cwd: project, env });
-    try {
-      await until(program, name === "beat" ? "leading scope proj" : /worker@\S+ ready\./);
-      if (name === "beat") {
-        program.signal("SIGHUP");
-        await until(program, "schedule: reloaded");
-      }
-    } finally {
-      await program.stop();
-    }
-    expect(program.exitCode()).toBe(0);
-  });
-
-  it.skipIf(!requireService("systemd"))("has units without a mistake in them, by systemd-analyze", async () => {
-    await using folder = temporaryFolder();
-    const program = folder.file("program");
-    await writeFile(program, "#!/bin/sh\n", { mode: 0o755 });
-    const units = await Promise.all(
-      ["lovage-beat.service", "lovage-worker.service"].map(async (name) => {
-        const text = (await deploy(`systemd/${name}`))
-          .replace(/\/srv\/proj\/\S+/, program)
-          .replaceAll("/srv/proj", folder.path);
-        await writeFile(folder.file(name), text);
-        return folder.file(name);
-      }),
-    );
-    const { status, stderr } = spawnSync("systemd-analyze", ["verify", ...units], {
-      encoding: "utf8",
-      timeout: 60_000,
-    });
-    expect(stderr).toBe("");
-    expect(status).toBe(0);
-  });
-});

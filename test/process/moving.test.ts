@@ -146,6 +146,7 @@ describe.skipIf(!requireService("redis") || !requireService("celery"))("moving f
     await using beat = await startBeat(["-b", redis.url], path);
     await waitUntil(async () => (await client.llen("celery")) >= 12, { what: "beat to send", detail: beat.output });
     await beat.stop();
+    expect(beat.output()).not.toMatch(/old marks|ERROR/);
     const after = await take(client);
 
     for (const task of ["t.plain", "t.words", "t.link", "t.code"]) {

@@ -208,8 +208,22 @@ export class App {
    * @throws LovageError when an argument, an option or a route is wrong
    */
   createEnvelope(call: TaskCall, at: Instant = systemClock.now()): Envelope {
+    return this.#envelopeMaker()(call, at, this.tasks.get(call.task));
+  }
+
+  /**
+   * Whether calls of one task with the same options all go the same way, whatever their arguments: no function has a say in
+   * `taskRoutes`.
+   *
+   * @throws ConfigError when routes or queues are not in order
+   */
+  get hasStaticRoutes(): boolean {
+    return this.#envelopeMaker().isStatic;
+  }
+
+  #envelopeMaker(): EnvelopeMaker {
     this.#maker ??= createEnvelopeMaker(this.#settings.configuration);
-    return this.#maker(call, at, this.tasks.get(call.task));
+    return this.#maker;
   }
 
   /**

@@ -12,21 +12,27 @@ import { publishOptions } from "./task-definition.ts";
 import type { Task } from "./task.ts";
 
 /** Makes envelopes by the settings as they were when it was made. */
-export type EnvelopeMaker = (call: TaskCall, at: Instant, task?: Task) => Envelope;
+export interface EnvelopeMaker {
+  (call: TaskCall, at: Instant, task?: Task): Envelope;
+  /** Whether calls of one task with the same options all go the same way, whatever their arguments. */
+  readonly isStatic: boolean;
+}
 
 /** A UUID of this process: where replies to its calls would go. */
 const replyTo = randomUUID();
 
 /** @throws ConfigError when routes or queues are not in order */
 export function createEnvelopeMaker(configuration: Configuration): EnvelopeMaker {
-  const route = createRouteFinder(createRouter(routingSettings(configuration)), defaultOptions(configuration));
+  const router = createRouter(routingSettings(configuration));
+  const route = createRouteFinder(router, defaultOptions(configuration));
   const timezone = configuration.get("timezone");
   const origin = `gen${process.pid}@${hostname()}`;
-  return (call, at, task) => {
+  const make = (call: TaskCall, at: Instant, task?: Task): Envelope => {
     const { options, destination } = route(call, task);
     const context = { now: at, origin, replyTo, timezone, destination, newId: randomUUID };
     return createEnvelope({ task: call.task, args: call.args, kwargs: call.kwargs, options }, context);
   };
+  return Object.assign(make, { isStatic: router.isStatic });
 }
 
 type RouteFinder = (call: TaskCall, task: Task | undefined) => Routed;

@@ -1,37 +1,104 @@
 // The message of an occurrence: the entry's task as Celery would send it, with the occurrence's own id, and headers that tell
-// the task what it was sent for.
+// the task what it was sent for. Occurrences of one shape share a template.
 import type { App } from "../app/app.ts";
 import type { Instant } from "../clock.ts";
+import { writeBody } from "../protocol/body.ts";
 import type { Envelope } from "../protocol/envelope.ts";
+import { MessageTemplate, TemplateEnvelope } from "../protocol/message-template.ts";
+import { saferepr } from "../protocol/saferepr.ts";
+import { argsRepr, expiryOf } from "../protocol/task.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
-import type { EntryOptions } from "../schedule/entry.ts";
+import type { Entry, EntryOptions } from "../schedule/entry.ts";
 import { type Occurrence, occurrenceId } from "./occurrence.ts";
 
 export type CreateEnvelope = (occurrence: Occurrence, now: Instant) => Envelope;
 
+/** A template, and the options that its bodies are written with; null: messages of this shape are made one by one. */
+type Shape = { readonly template: MessageTemplate; readonly options: TaskOptions } | null;
+
+/** What differs between messages of one shape. */
+const varying: readonly string[] = ["argsrepr", "kwargsrepr", "periodic_task_name", "scheduled_at"];
+const varyingExpires: readonly string[] = [...varying, "expires"];
+
+/** Beyond this many different shapes the cache starts over. */
+const mostShapes = 1000;
+
 export function createBeatEnvelope(app: App, scope: string): CreateEnvelope {
-  return (occurrence, now) => {
-    const { entry, dueAt, byHand } = occurrence;
-    const { task, args, kwargs } = entry;
-    const taskId = byHand?.id ?? occurrenceId(scope, entry.name, dueAt);
+  const shapes = new Map<string, Shape>();
+  const createWhole = (occurrence: Occurrence, taskId: string, now: Instant): Envelope => {
+    const { task, args, kwargs } = occurrence.entry;
     return app.createEnvelope({ task, args, kwargs, options: { ...optionsOf(occurrence), taskId } }, now);
   };
+  return (occurrence, now) => {
+    const { entry, dueAt, byHand } = occurrence;
+    const id = byHand?.id ?? occurrenceId(scope, entry.name, dueAt);
+    const key = shapeOf(occurrence);
+    const shape = shapes.get(key);
+    if (shape) return fromTemplate(shape, occurrence, { id, now, timezone: app.conf.timezone });
+    const whole = createWhole(occurrence, id, now);
+    if (shape === undefined) {
+      if (shapes.size >= mostShapes) shapes.clear();
+      shapes.set(key, app.hasStaticRoutes ? templateOf(whole, occurrence) : null);
+    }
+    return whole;
+  };
+}
+
+/** Whether it expires belongs to it, for a last occurrence has no next one to expire at. */
+function shapeOf({ entry: { task, options }, occasion, nextDueAt }: Occurrence): string {
+  return JSON.stringify([task, occasion, options.expires === "next" && nextDueAt === null, options]);
+}
+
+/** A shape by its first message, where all that differs in others is known. */
+function templateOf(whole: Envelope, { entry }: Occurrence): Shape {
+  const { headers, properties } = whole;
+  const { countdown, eta, expires, compression } = entry.options;
+  const isRelative = countdown !== undefined || eta !== undefined || compression !== undefined;
+  const isOwn = headers["argsrepr"] === argsRepr(entry.args) && headers["kwargsrepr"] === saferepr(entry.kwargs);
+  // What a task's own options say of its expiry is not known here.
+  const isForeign =
+    headers["compression"] !== undefined || (expires === undefined && properties.expiration !== undefined);
+  if (isRelative || !isOwn || isForeign) return null;
+  const { expires: _expires, ...options } = entry.options;
+  const names = properties.expiration === undefined ? varying : varyingExpires;
+  return { template: new MessageTemplate(whole, names), options };
+}
+
+function fromTemplate(
+  { template, options }: NonNullable<Shape>,
+  { entry, dueAt, nextDueAt }: Occurrence,
+  { id, now, timezone }: { readonly id: string; readonly now: Instant; readonly timezone: string },
+): Envelope {
+  const { name, args, kwargs } = entry;
+  const body = writeBody(args, kwargs, options);
+  const headers = [argsRepr(args), saferepr(kwargs), name, isoTime(dueAt)];
+  const expiry = expiryOf(expiresAt(entry.options.expires, nextDueAt), { now, timezone });
+  if (expiry === null) return new TemplateEnvelope(template, { id, body, headers, expiration: null }, varying);
+  const blanks = { id, body, headers: [...headers, expiry.text], expiration: expiry.expiration };
+  return new TemplateEnvelope(template, blanks, varyingExpires);
 }
 
 function optionsOf({ entry, dueAt, nextDueAt, occasion }: Occurrence): TaskOptions {
   const { expires, headers, ...options } = entry.options;
   const about = { periodic_task_name: entry.name, scheduled_at: isoTime(dueAt), occurrence: occasion };
-  const expiry = expiryOf(expires, nextDueAt);
+  const expiry = expiresAt(expires, nextDueAt);
   return { ...options, ...(expiry === undefined ? {} : { expires: expiry }), headers: { ...headers, ...about } };
 }
 
 /** `next`: the message dies when the following occurrence is due; without one it lives on. */
-function expiryOf(expires: EntryOptions["expires"], nextDueAt: Instant | null): TaskOptions["expires"] {
+function expiresAt(expires: EntryOptions["expires"], nextDueAt: Instant | null): TaskOptions["expires"] {
   if (expires !== "next") return expires;
   return nextDueAt === null ? undefined : new Date(nextDueAt);
 }
 
+/** Many are due at once. */
+const lastTime = { at: Number.NaN, text: "" };
+
 /** With `+00:00` and not `Z`: Python before 3.11 reads no `Z`. */
 function isoTime(at: Instant): string {
-  return new Date(at).toISOString().replace(/(\.000)?Z$/, "+00:00");
+  if (at !== lastTime.at) {
+    lastTime.at = at;
+    lastTime.text = new Date(at).toISOString().replace(/(\.000)?Z$/, "+00:00");
+  }
+  return lastTime.text;
 }

@@ -13,6 +13,8 @@ export interface Envelope {
   readonly headers: Readonly<Record<string, unknown>>;
   readonly properties: EnvelopeProperties;
   readonly destination: Destination;
+  /** What `encodeMessage` of kombu.ts would write, where whoever made the envelope has a faster way to it. */
+  encode?(deliveryTag: string): string;
 }
 
 export interface EnvelopeProperties {

@@ -12,6 +12,7 @@ export const PRIORITY_STEPS: readonly number[] = Object.freeze([0, 3, 6, 9]);
 
 /** The text that kombu would LPUSH. */
 export function encodeMessage(envelope: Envelope, deliveryTag: string): string {
+  if (envelope.encode !== undefined) return envelope.encode(deliveryTag);
   return (
     `{"body": "${base64Of(envelope.body)}", "content-encoding": ${quoteJson(envelope.contentEncoding)}, ` +
     `"content-type": ${quoteJson(envelope.contentType)}, "headers": ${writeJson(envelope.headers, "headers")}, ` +

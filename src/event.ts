@@ -12,6 +12,7 @@ export type LovageEvent =
   | {
       readonly type: "occurrence-duplicate";
       readonly entry: string;
+      readonly occurrence: Occasion;
       readonly dueAt: Instant;
       readonly taskId: string;
     }
@@ -20,6 +21,8 @@ export type LovageEvent =
       readonly type: "occurrences-missed";
       readonly entry: string;
       readonly cause: MissedCause;
+      /** `scheduled` for all that the schedule holds; else what was asked for by hand. */
+      readonly occurrence: Occasion;
       readonly count: number;
       readonly atLeast: boolean;
       readonly fromAt: Instant;

@@ -99,7 +99,7 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
   ],
   "occurrence-duplicate": [
     [
-      { type: "occurrence-duplicate", entry: "a", dueAt: DUE, taskId: "1" },
+      { type: "occurrence-duplicate", entry: "a", occurrence: "scheduled", dueAt: DUE, taskId: "1" },
       ["INFO Scheduler: a due 2026-11-21T10:00:00Z was enqueued before; not sent twice (id=1)"],
     ],
   ],
@@ -108,6 +108,7 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
       {
         type: "occurrences-missed",
         entry: "a",
+        occurrence: "scheduled",
         cause: "missed",
         count: 12,
         atLeast: true,
@@ -123,6 +124,7 @@ const samples: { readonly [Type in Exclude<LovageEvent, WorkerEvent>["type"]]: S
       {
         type: "occurrences-missed",
         entry: "a",
+        occurrence: "scheduled",
         cause: "paused",
         count: 1,
         atLeast: false,
@@ -347,7 +349,7 @@ describe("logEvents", () => {
     const { stream, lines, end, clock } = record({ linesPerSecond: 1 });
     for (const entry of ["a", "b", "c"]) {
       stream.emit(sent({ entry }));
-      stream.emit({ type: "occurrence-duplicate", entry, dueAt: DUE, taskId: "1" });
+      stream.emit({ type: "occurrence-duplicate", entry, occurrence: "scheduled", dueAt: DUE, taskId: "1" });
     }
     stream.emit({ type: "beat-stopped", unsent: 0 });
     expect(textsOf(lines).slice(2)).toEqual([

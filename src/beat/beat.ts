@@ -124,7 +124,7 @@ export class Beat implements Service {
 
   /** Takes a new set of entries, in effect before this resolves. */
   async reload(entries: readonly Entry[]): Promise<void> {
-    const { plan, ticker, ledger } = this.#works;
+    const { plan, ticker, ledger, steer, admission } = this.#works;
     this.#entries = entries;
     await this.#beginning;
     const isPlanned = this.#takeover?.isPlanned === true;
@@ -136,6 +136,8 @@ export class Beat implements Service {
     // What the plan changed is made known at once: a crash must not make an edit look like something missed.
     const states = [...added, ...changed].flatMap((name) => plan.slots.get(name)?.state ?? []);
     ledger.mark([...states.map(({ name }) => name), ...removed]);
+    steer.forget(removed);
+    admission.withdraw(new Set(removed));
     ledger.forgetNotes(removed.flatMap((name) => [pauseName(name), runName(name)]));
     await Promise.all([ledger.flush(), ledger.record({ states, forget: removed })]);
   }
@@ -263,7 +265,9 @@ export class Beat implements Service {
     const { publisher, ledger } = this.#works;
     const limit = new AbortController();
     const timeUp = this.#options.clock.sleep(flushMs, limit.signal).then(() => limit.abort());
-    const flushed = publisher.flush(lease.term, limit.signal).then(() => ledger.flush());
+    const flushed = publisher
+      .flush(lease.term, limit.signal)
+      .then(() => Promise.all([ledger.flush(), ledger.record()]));
     await Promise.race([flushed, timeUp]);
     limit.abort();
   }

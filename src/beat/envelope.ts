@@ -8,7 +8,7 @@ import { MessageTemplate, TemplateEnvelope } from "../protocol/message-template.
 import { saferepr } from "../protocol/saferepr.ts";
 import { argsRepr, expiryOf } from "../protocol/task.ts";
 import type { TaskOptions } from "../protocol/task-options.ts";
-import type { Entry, EntryOptions } from "../schedule/entry.ts";
+import type { EntryOptions } from "../schedule/entry.ts";
 import { type Occurrence, occurrenceId } from "./occurrence.ts";
 
 export type CreateEnvelope = (occurrence: Occurrence, now: Instant) => Envelope;

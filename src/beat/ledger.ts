@@ -2,6 +2,7 @@
 // message, and notes. The broker may be away: what it could not be told is told later, in the order it happened.
 import { type Broker, type Mark, StaleTermError } from "../broker/broker.ts";
 import type { Lease, SetMarksOptions } from "../broker/lease.ts";
+import type { Clock } from "../clock.ts";
 import { LovageError, messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Changes, EntryState, Store } from "../store/store.ts";
@@ -13,10 +14,13 @@ export interface LedgerOptions {
   readonly broker: Broker;
   readonly store: Store;
   readonly plan: Plan;
+  readonly clock: Clock;
   readonly emit: Emit;
   /** Entries with occurrences on their way: their own marks come with them, and must not find newer ones. */
   readonly pendingEntries: () => ReadonlySet<string>;
 }
+
+const recordWithinMs = 2000;
 
 export class Ledger {
   readonly #options: LedgerOptions;
@@ -25,7 +29,8 @@ export class Ledger {
   /** Entries whose mark on the broker is behind their state, or that are gone. */
   #unmarked = new Set<string>();
   #notes = new Map<string, string | null>();
-  #flushing: Promise<void> | null = null;
+  #flushing: Promise<void> = Promise.resolve();
+  #isFlushing = false;
   /** The broker has said that another beat leads. */
   #isStale = false;
 
@@ -46,12 +51,12 @@ export class Ledger {
     if (lease !== null) this.#recorder.term = lease.term;
   }
 
-  /** Records, and reports; where nothing was sent, the marks follow. */
-  async settle(settled: readonly Settled[]): Promise<void> {
+  /** Records in the background, and reports; where nothing was sent, the marks follow. */
+  settle(settled: readonly Settled[]): void {
     for (const { events } of settled) events.forEach(this.#options.emit);
     const states = settled.flatMap((one) => one.states);
     this.mark(settled.flatMap((one) => (one.isUnsent ? one.states.map(({ name }) => name) : [])));
-    await this.#recorder.record({ states, runs: settled.flatMap(({ runs }) => runs) });
+    void this.#recorder.record({ states, runs: settled.flatMap(({ runs }) => runs) });
   }
 
   /**
@@ -70,8 +75,11 @@ export class Ledger {
     }
   }
 
-  async record(changes: Changes): Promise<void> {
-    await this.#recorder.record(changes);
+  /** Resolves when it is written, or has to be written later; a record that does not answer is not waited for any longer. */
+  async record(changes: Changes = {}): Promise<void> {
+    const limit = new AbortController();
+    const recorded = this.#recorder.record(changes).finally(() => limit.abort());
+    await Promise.race([recorded, this.#options.clock.sleep(recordWithinMs, limit.signal)]);
   }
 
   /** Brings the marks of these entries to where their state is; gone ones lose theirs. In the background. */
@@ -105,9 +113,7 @@ export class Ledger {
 
   /** Tells the broker what it does not know yet. Never rejects. */
   async flush(): Promise<void> {
-    this.#flushing ??= this.#flushAll().finally(() => {
-      this.#flushing = null;
-    });
+    if (!this.#isFlushing) this.#flushing = this.#flushAll();
     await this.#flushing;
   }
 
@@ -128,45 +134,56 @@ export class Ledger {
     if (gone.length > 0) await leases?.dropMarks(lease, gone);
   }
 
+  /** What comes in while something is on its way goes with the next turn; between the last look and the end nothing can. */
   async #flushAll(): Promise<void> {
+    const lease = this.#lease;
+    this.#isFlushing = true;
     try {
-      // What comes in while something is on its way goes with the next turn.
-      while (await this.#flushMarks()) await this.#flushNotes();
-      await this.#flushNotes();
+      for (;;) {
+        const names = this.#toMark();
+        if (lease === null || lease !== this.#lease || names.length + this.#notes.size === 0) break;
+        await this.#flushMarks(lease, names);
+        await this.#flushNotes(lease);
+        this.#isStale = false;
+      }
     } catch (error) {
-      this.#isStale = error instanceof StaleTermError;
-      if (this.#isStale) return;
-      this.#options.emit({ type: "failure", where: "marks and notes on the broker", reason: messageOf(error) });
+      if (lease === this.#lease) this.#reportFailure(error);
     }
+    this.#isFlushing = false;
   }
 
-  async #flushMarks(): Promise<boolean> {
-    const { plan } = this.#options;
-    const lease = this.#lease;
-    if (lease === null || this.#unmarked.size === 0) return false;
+  #reportFailure(error: unknown): void {
+    this.#isStale = error instanceof StaleTermError;
+    if (this.#isStale) return;
+    this.#options.emit({ type: "failure", where: "marks and notes on the broker", reason: messageOf(error) });
+  }
+
+  #toMark(): readonly string[] {
+    if (this.#unmarked.size === 0) return [];
     const pending = this.#options.pendingEntries();
-    const names = [...this.#unmarked].filter((name) => !pending.has(name));
+    return [...this.#unmarked].filter((name) => !pending.has(name));
+  }
+
+  async #flushMarks(lease: Lease, names: readonly string[]): Promise<void> {
+    const { slots } = this.#options.plan;
     for (const name of names) this.#unmarked.delete(name);
     try {
-      const states = names.flatMap((name) => plan.slots.get(name)?.state ?? []);
-      const gone = names.filter((name) => !plan.slots.has(name));
+      const states = names.flatMap((name) => slots.get(name)?.state ?? []);
+      const gone = names.filter((name) => !slots.has(name));
       await this.#setMarks(lease, states, gone, { forwardOnly: true });
     } catch (error) {
       for (const name of names) this.#unmarked.add(name);
       throw error;
     }
-    return names.length > 0;
   }
 
-  async #flushNotes(): Promise<void> {
-    const lease = this.#lease;
+  async #flushNotes(lease: Lease): Promise<void> {
     const { leases } = this.#options.broker;
-    if (lease === null || leases === undefined) return;
-    while (this.#notes.size > 0) {
-      const notes = new Map(this.#notes);
-      await leases.setNotes(lease, notes);
-      for (const [name, text] of notes) if (this.#notes.get(name) === text) this.#notes.delete(name);
-    }
+    if (leases === undefined) this.#notes.clear();
+    if (leases === undefined || this.#notes.size === 0) return;
+    const notes = new Map(this.#notes);
+    await leases.setNotes(lease, notes);
+    for (const [name, text] of notes) if (this.#notes.get(name) === text) this.#notes.delete(name);
   }
 }
 

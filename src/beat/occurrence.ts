@@ -29,7 +29,9 @@ export interface ByHand {
 /** Marks of what is sent by hand stand among those of entries, under names that no entry has. */
 const byHandPrefix = "\u0001";
 
-export const manualMark = `${byHandPrefix}manual`;
+export function manualMark(id: string): string {
+  return `${byHandPrefix}manual:${id}`;
+}
 
 export function backfillMark(id: string): string {
   return `${byHandPrefix}backfill:${id}`;

@@ -7,7 +7,7 @@ import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState, Pause } from "../store/store.ts";
 import { Heap } from "./heap.ts";
-import { type Deferred, none } from "./under-way.ts";
+import { type Deferred, none, takenUpTo } from "./under-way.ts";
 import { anchored, freshState, isCurrent } from "./standing.ts";
 
 /** One entry on its way through time. */
@@ -131,8 +131,8 @@ export class Plan {
       const state = states.get(slot.entry.name);
       if (!isCurrent(slot.entry, state) || state.settledAt < slot.state.settledAt) continue;
       slot.state = state;
-      slot.taken = Math.max(slot.taken, state.runs);
-      this.#replan(slot, state.settledAt);
+      slot.taken = Math.max(slot.taken, state.runs + slot.underWay.length);
+      this.#replan(slot, takenUpTo(slot));
     }
     this.#rebuild(now);
   }
@@ -146,17 +146,13 @@ export class Plan {
   }
 
   /** Takes entries out until they are resumed, or puts them back where they stand; null resumes. */
-  setPaused(
-    pauses: ReadonlyMap<string, Pause | null>,
-    now: Instant,
-    after: (slot: Slot) => Instant = ({ state }) => state.settledAt,
-  ): void {
+  setPaused(pauses: ReadonlyMap<string, Pause | null>, now: Instant): void {
     for (const [name, paused] of pauses) {
       const slot = this.#slots.get(name);
       if (slot === undefined) continue;
       slot.state = { ...slot.state, paused };
       if (paused === null) slot.resumedAt = now;
-      this.#replan(slot, after(slot));
+      this.#replan(slot, takenUpTo(slot));
     }
     if (pauses.size > 0) this.#rebuild(now);
   }
@@ -167,7 +163,7 @@ export class Plan {
     if (slot === undefined) return;
     slot.taken -= 1;
     if (slot.dueAt !== null || slot.state.paused !== null || slot.fault !== null) return;
-    this.#schedule(slot, slot.state.settledAt);
+    this.#schedule(slot, takenUpTo(slot));
     this.put(slot);
   }
 
@@ -222,7 +218,15 @@ export class Plan {
     const { schedule } = entry;
     const { underWay = none, deferred = none } = slot ?? {};
     const nothingDue = { dueAt: null, sendAt: 0, resumedAt: Number.NEGATIVE_INFINITY, fault: null };
-    const placed: Slot = { entry, schedule, state: kept, taken: kept.runs, underWay, deferred, ...nothingDue };
+    const placed: Slot = {
+      entry,
+      schedule,
+      state: kept,
+      taken: kept.runs + underWay.length,
+      underWay,
+      deferred,
+      ...nothingDue,
+    };
     this.#slots.set(entry.name, placed);
     this.#replan(placed, kept.settledAt);
   }

@@ -33,8 +33,8 @@ export interface PublisherOptions {
   readonly createEnvelope: (occurrence: Occurrence, now: Instant) => Envelope;
   /** Undefined when the entry is gone from the schedule. */
   readonly entryNow: (name: string) => EntryNow | undefined;
-  /** Called with what became of the batches, once there is time for it. Never rejects. */
-  readonly settle: (answers: readonly Answer[], refusals: readonly Refusal[]) => Promise<void>;
+  /** Called with what became of the batches, once there is time for it. */
+  readonly settle: (answers: readonly Answer[], refusals: readonly Refusal[]) => void;
 }
 
 const retry: BackoffOptions = { firstMs: 50, mostMs: 5000 };
@@ -79,20 +79,21 @@ export class Publisher {
     return [...made, ...this.#waiting];
   }
 
-  /** Takes what waits of these entries out of line. What is on its way stays: nobody knows whether it has arrived. */
-  withdraw(entries: ReadonlySet<string>): readonly Occurrence[] {
+  /** Takes out of line what waits. What is on its way stays: nobody knows whether it has arrived. */
+  withdraw(isMeant: (occurrence: Occurrence) => boolean): readonly Occurrence[] {
     this.#putBack();
-    const withdrawn = this.#waiting.filter((occurrence) => isScheduledOf(entries, occurrence));
-    if (withdrawn.length > 0) this.#waiting = this.#waiting.filter((one) => !isScheduledOf(entries, one));
+    const withdrawn = this.#waiting.filter(isMeant);
+    if (withdrawn.length > 0) this.#waiting = this.#waiting.filter((occurrence) => !isMeant(occurrence));
     return withdrawn;
   }
 
   /** Between two terms: what is on its way goes, too, for another beat has settled it. */
   abandon(entries: ReadonlySet<string>): void {
-    this.withdraw(entries);
+    this.withdraw((occurrence) => isScheduledOf(entries, occurrence));
     const { dispatches, refusals } = this.#batch;
     const kept = dispatches.filter(({ occurrence }) => !isScheduledOf(entries, occurrence));
-    this.#batch = { dispatches: kept, refusals };
+    this.#batch = { dispatches: kept, refusals: [] };
+    this.#refusals.push(...refusals);
   }
 
   add(occurrences: readonly Occurrence[]): void {
@@ -108,11 +109,11 @@ export class Publisher {
     while (!signal.aborted) {
       const isStale = await this.#publishNext(term, signal);
       const isDone = isStale || this.unsent === 0;
-      if (isDone || this.#answers.length >= settleSize) await this.#settle();
+      if (isDone || this.#answers.length >= settleSize) this.#settle();
       if (isStale) return true;
       if (isDone) await this.#idle(signal);
     }
-    await this.#settle();
+    this.#settle();
     return false;
   }
 
@@ -121,7 +122,7 @@ export class Publisher {
     while (this.unsent > 0 && !signal.aborted) {
       if (await this.#publishNext(term, signal)) break;
     }
-    await this.#settle();
+    this.#settle();
   }
 
   /** Publishes one batch until it is answered, or `signal` is aborted; true when the term is over. */
@@ -141,7 +142,7 @@ export class Publisher {
         const retryInMs = backoff(failures, retry);
         failures += 1;
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
-        await this.#settle();
+        this.#settle();
         await clock.sleep(retryInMs, signal);
       }
     }
@@ -286,11 +287,11 @@ export class Publisher {
     return dispatches.map((dispatch, index) => answerOf(dispatch, outcomes[index] ?? "sent", sentAt));
   }
 
-  async #settle(): Promise<void> {
+  #settle(): void {
     const [answers, refusals] = [this.#answers, this.#refusals];
     this.#answers = [];
     this.#refusals = [];
-    if (answers.length + refusals.length > 0) await this.#options.settle(answers, refusals);
+    if (answers.length + refusals.length > 0) this.#options.settle(answers, refusals);
   }
 
   async #idle(signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import type { Changes, EntryState, Run, Store } from "../store/store.ts";
 
 /** History rows kept while the record cannot be written; the states are never given up. */
 const runsKept = 10_000;
+const runsWaiting = 300_000;
 
 export class Recorder {
   readonly #store: Store;
@@ -79,5 +80,7 @@ export class Recorder {
       this.#states.set(state.name, state);
     }
     for (const run of runs) this.#runs.push(run);
+    // A record that does not answer must not take all memory.
+    if (this.#runs.length > runsWaiting) this.#runs = this.#runs.slice(-runsKept);
   }
 }

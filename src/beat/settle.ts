@@ -1,9 +1,8 @@
 // What becomes of an occurrence, as changes to the beat-record and as events. Pure but for the slots it brings up to date.
 import type { Instant } from "../clock.ts";
-import type { LovageEvent, MissedCause } from "../event.ts";
+import type { LovageEvent, MissedCause, Occasion } from "../event.ts";
 import type { EntryState, Run, RunOutcome } from "../store/store.ts";
 import type { Occurrence } from "./occurrence.ts";
-import type { Held } from "./overlap/overlap.ts";
 import type { Slot } from "./plan.ts";
 import type { Answer, Refusal } from "./dispatch.ts";
 import type { Dropped } from "./recover.ts";
@@ -51,7 +50,8 @@ export function settleRefusals(slots: Slots, refusals: readonly Refusal[], now: 
       names.add(entry.name);
     }
     runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: outcomeOf(cause), reason }));
-    events.push(missedEvent(entry.name, cause, { ...once(dueAt), reason }));
+    const occasion = occurrence.byHand === undefined ? "scheduled" : occurrence.occasion;
+    events.push(missedEvent(entry.name, cause, { ...once(dueAt), reason }, occasion));
   }
   return { states: statesOf(slots, names), runs, events, isUnsent: true };
 }
@@ -63,24 +63,6 @@ export function settleMissed({ slot, dropped }: Missed, now: Instant): Settled {
   slot.state = { ...slot.state, missed: missed + count, settledAt: Math.max(settledAt, toAt) };
   const run = unsentRun(entry.name, toAt, { at: now, outcome: "missed", reason: `${count} missed; ${reason}` });
   return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, "missed", dropped)], isUnsent: true };
-}
-
-/** Occurrences that the entry's overlap policy held back. */
-export function settleHeld(slots: Slots, held: readonly Held[], now: Instant): Settled {
-  const names = new Set<string>();
-  const runs: Run[] = [];
-  const events: LovageEvent[] = [];
-  for (const { occurrence, reason } of held) {
-    const { entry, dueAt } = occurrence;
-    const slot = slots.get(entry.name);
-    if (slot !== undefined) {
-      slot.state = afterRefusal(slot.state, occurrence, "overlap");
-      names.add(entry.name);
-    }
-    runs.push(unsentRun(entry.name, dueAt, { at: now, outcome: "skipped", reason }));
-    events.push(missedEvent(entry.name, "overlap", { ...once(dueAt), reason }));
-  }
-  return { states: statesOf(slots, names), runs, events, isUnsent: true };
 }
 
 /** What fell into a pause and is not made up. The grid of the schedule stays, for the newest of it is on the grid. */
@@ -135,12 +117,18 @@ function occasionOf({ occasion, byHand }: Occurrence): string | null {
 
 function eventOf({ occurrence, taskId, task, queue, outcome, sentAt }: Answer): LovageEvent {
   const { entry, dueAt, occasion } = occurrence;
-  if (outcome === "duplicate") return { type: "occurrence-duplicate", entry: entry.name, dueAt, taskId };
+  if (outcome === "duplicate")
+    return { type: "occurrence-duplicate", entry: entry.name, occurrence: occasion, dueAt, taskId };
   return { type: "occurrence-sent", entry: entry.name, task, taskId, queue, dueAt, sentAt, occurrence: occasion };
 }
 
-export function missedEvent(entry: string, cause: MissedCause, dropped: Dropped): LovageEvent {
-  return { type: "occurrences-missed", entry, cause, ...dropped };
+export function missedEvent(
+  entry: string,
+  cause: MissedCause,
+  dropped: Dropped,
+  occurrence: Occasion = "scheduled",
+): LovageEvent {
+  return { type: "occurrences-missed", entry, cause, occurrence, ...dropped };
 }
 
 function once(dueAt: Instant): Omit<Dropped, "reason"> {

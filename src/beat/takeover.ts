@@ -10,7 +10,7 @@ import type { Backfills } from "./steer/backfill.ts";
 import { absurdMs } from "./absurd.ts";
 import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
-import { isByHandMark } from "./occurrence.ts";
+import { isByHandMark, manualMark } from "./occurrence.ts";
 import { readRuns, runName, runsToAdopt } from "./overlap/notes.ts";
 import { pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./steer/pauses.ts";
 import type { Admission } from "./overlap/admission.ts";
@@ -61,17 +61,20 @@ export class Takeover {
     const onBroker = new Map([...allMarks].filter(([name]) => !isByHandMark(name)));
     const marks = settleFuture(onBroker, now, emit);
     const before = stored?.entries ?? plan.states();
-    const removed = this.#isPlanned ? this.#goOn(stored, now) : this.#firstPlan(entries, stored, marks, now);
-    this.#reportBehind(lease.scope, onBroker);
+    // Once planned, the record matters only where others may have led meanwhile, and written to it.
+    if (this.#isPlanned && stored !== null) plan.adoptStates(stored.entries, now);
+    const removed = this.#isPlanned ? [] : this.#firstPlan(entries, stored, marks, now);
+    this.#tellBehind(lease.scope, behindOf(plan.states().values(), onBroker));
     this.#abandonSettled(onBroker);
     this.#adoptPauses(notes, now);
     plan.adoptRuns(runsToAdopt(readRuns(notes), plan.states()));
-    steer.adopt(allMarks, notes);
+    steer.adopt(notes);
     plan.adoptMarks(marks, now);
     plan.setBack(now + absurdMs, now);
     const states = [...plan.states().values()];
     const gone = [...onBroker.keys()].filter((name) => !plan.slots.has(name));
-    await ledger.markAll(lease, marksToSet(states, onBroker), [...gone, ...backfills.adopt(notes, allMarks)]);
+    const unneeded = [...backfills.adopt(notes, allMarks), ...oldManualMarks(allMarks, now)];
+    await ledger.markAll(lease, marksToSet(states, onBroker), [...gone, ...unneeded]);
     ledger.lease = lease;
     await ledger.note(this.#missingNotes(notes));
     await ledger.record({ states: states.filter((state) => before.get(state.name) !== state), forget: removed });
@@ -86,17 +89,15 @@ export class Takeover {
     const { broker, plan } = this.#options;
     const { leases } = broker;
     if (leases === undefined) return false;
-    const known = [...plan.states().values()].flatMap(({ name, lastDueAt }) =>
-      lastDueAt === null ? [] : [[name, lastDueAt] as const],
-    );
+    // Read before the marks: what is settled meanwhile is not to look like something forgotten.
+    const states = [...plan.states().values()];
     const marks = await leases.marks(lease.scope);
     const pauses = readPauses(await leases.notes(lease.scope));
-    const behind = known.filter(([name, lastDueAt]) => isBefore(marks.get(name), lastDueAt) && plan.slots.has(name));
-    this.#tellBehind(
+    const isBehind = this.#tellBehind(
       lease.scope,
-      behind.map(([name]) => name),
+      behindOf(states, marks).filter((name) => plan.slots.has(name)),
     );
-    return behind.length > 0 || pausesToNote(pauses, plan.states()).size > 0;
+    return isBehind || pausesToNote(pauses, plan.states()).size > 0;
   }
 
   #firstPlan(entries: readonly Entry[], stored: StoredState | null, marks: Marks, now: Instant): readonly string[] {
@@ -108,28 +109,10 @@ export class Takeover {
     return removed;
   }
 
-  /** Others may have led meanwhile, and written what they did to the record they share with us. */
-  #goOn(stored: StoredState | null, now: Instant): readonly string[] {
-    if (stored !== null) this.#options.plan.adoptStates(stored.entries, now);
-    return [];
-  }
-
-  /** A run that was sent is beyond its mark only when the broker has forgotten. What Celery's beat sent has no id here. */
-  #reportBehind(scope: string, marks: Marks): void {
-    const slots = [...this.#options.plan.slots.values()];
-    const behind = slots.filter(({ entry, state }) => {
-      if (state.lastTaskId === null || state.lastDueAt === null) return false;
-      return isBefore(marks.get(entry.name), state.lastDueAt);
-    });
-    this.#tellBehind(
-      scope,
-      behind.map(({ entry }) => entry.name),
-    );
-  }
-
-  #tellBehind(scope: string, entries: readonly string[]): void {
+  #tellBehind(scope: string, entries: readonly string[]): boolean {
     const [entry] = entries;
     if (entry !== undefined) this.#options.emit({ type: "marks-behind", scope, entries: entries.length, entry });
+    return entry !== undefined;
   }
 
   /** Where another beat has gone on with an entry, what is unsent of it here was judged without knowing that. */
@@ -182,6 +165,18 @@ export class Takeover {
   }
 }
 
-function isBefore(markAt: Instant | undefined, at: Instant): boolean {
-  return markAt === undefined || markAt < at;
+/** A run that was sent is beyond its mark only when the broker has forgotten. What Celery's beat sent has no id here. */
+function behindOf(states: Iterable<EntryState>, marks: Marks): readonly string[] {
+  const isBehind = ({ name, lastDueAt, lastTaskId, settledAt }: EntryState): boolean => {
+    if (lastDueAt === null || lastTaskId === null) return false;
+    return (marks.get(name) ?? Number.NEGATIVE_INFINITY) < Math.min(lastDueAt, settledAt);
+  };
+  return [...states].filter(isBehind).map(({ name }) => name);
+}
+
+/** A beat that asked a day ago whether its run by hand has arrived asks no more. */
+function oldManualMarks(marks: Marks, now: Instant): readonly string[] {
+  return [...marks]
+    .filter(([name, at]) => name.startsWith(manualMark("")) && at < now - absurdMs)
+    .map(([name]) => name);
 }

@@ -72,8 +72,8 @@ function makeUp(taking: Taking, slot: DueSlot): void {
     return;
   }
   if (verdict.send !== null) {
-    beginRun(slot, verdict.send);
     due.push(occurrence(taking, slot, { dueAt: verdict.send, settlesAt: verdict.settledAt, occasion: "missed" }));
+    beginRun(slot, verdict.send);
   }
   plan.step(slot, verdict.settledAt);
   plan.put(slot);

@@ -12,7 +12,7 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly maxIntervalMs: number;
-  readonly onMissed: (missed: Tick["missed"]) => Promise<void>;
+  readonly onMissed: (missed: Tick["missed"]) => void;
   /** The wall clock has moved against the monotonic one, backwards where `byMs` is negative. */
   readonly onJump: (byMs: number) => void;
 }
@@ -50,18 +50,18 @@ export class Ticker {
     signal.addEventListener("abort", wake, { once: true });
     while (!signal.aborted) {
       this.#watchClock();
-      await this.#tick();
+      this.#tick();
       await this.#rest(signal);
     }
     signal.removeEventListener("abort", wake);
   }
 
-  async #tick(): Promise<void> {
+  #tick(): void {
     const { plan, clock, onDue, onMissed } = this.#options;
     if (this.#isBacklogged()) return;
     const { due, missed } = tick(plan, clock.now(), tickLimit);
     if (due.length > 0) onDue(due);
-    if (missed.length > 0) await onMissed(missed);
+    if (missed.length > 0) onMissed(missed);
   }
 
   async #rest(signal: AbortSignal): Promise<void> {

@@ -5,22 +5,14 @@ import { Admission, type AdmissionOptions } from "./overlap/admission.ts";
 import { Backfills } from "./steer/backfill.ts";
 import type { BeatOptions } from "./beat.ts";
 import type { Instant } from "../clock.ts";
-import type { Answer, Refusal } from "./dispatch.ts";
+import { type Answer, isScheduledOf, type Refusal } from "./dispatch.ts";
 import { absurdMs } from "./absurd.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { runName, writeRun } from "./overlap/notes.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
-import {
-  missedEvent,
-  type Settled,
-  settleAnswers,
-  settleHeld,
-  settleDeferred,
-  settleMissed,
-  settleRefusals,
-} from "./settle.ts";
+import { missedEvent, type Settled, settleAnswers, settleDeferred, settleMissed, settleRefusals } from "./settle.ts";
 import { Steer } from "./steer/steer.ts";
 import type { BeatStatus } from "./steer/steering.ts";
 import { defer, endRun, takeBack } from "./under-way.ts";
@@ -50,7 +42,7 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
   const plan = new Plan(emit);
   const pending = (): readonly Occurrence[] => [...publisher.pending(), ...admission.pending()];
   const pendingEntries = (): ReadonlySet<string> => new Set(pending().map(({ entry }) => entry.name));
-  const ledger = new Ledger({ broker, store, plan, emit, pendingEntries });
+  const ledger = new Ledger({ broker, store, plan, clock, emit, pendingEntries });
   const publisher = new Publisher({
     ...options,
     entryNow: (name) => {
@@ -63,9 +55,23 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
   const send = (occurrences: readonly Occurrence[]): void => publisher.add(occurrences);
   const admission = createAdmission(options, { plan, ledger, send });
   const ticker = createTicker(options, { plan, ledger, publisher, admission, around });
-  const backfills = new Backfills({ scope, plan, ledger, clock, emit, send, createId: () => randomUUID().slice(0, 8) });
+  const withdrawByMark = (mark: string): number =>
+    publisher.withdraw(({ byHand }) => byHand?.mark.entry === mark).length;
+  const backfills = new Backfills({
+    scope,
+    plan,
+    ledger,
+    clock,
+    emit,
+    send,
+    withdrawByMark,
+    createId: () => randomUUID().slice(0, 8),
+  });
   const withdraw = (entries: ReadonlySet<string>): void =>
-    takeAllBack(plan, [...publisher.withdraw(entries), ...admission.withdraw(entries)]);
+    takeAllBack(plan, [
+      ...publisher.withdraw((occurrence) => isScheduledOf(entries, occurrence)),
+      ...admission.withdraw(entries),
+    ]);
   const wake = (): void => ticker.wake();
   const steer = new Steer({
     scope,
@@ -87,12 +93,12 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
 type Concerned = Pick<Works, "plan" | "ledger" | "backfills" | "steer" | "admission">;
 
 /** What became of occurrences goes to all whom it concerns. */
-async function settleAll(
+function settleAll(
   { plan, ledger, admission, backfills, steer }: Concerned,
   answers: readonly Answer[],
   refusals: readonly Refusal[],
   now: Instant,
-): Promise<void> {
+): void {
   for (const { occurrence } of refusals) admission.forget(occurrence.entry.name);
   // What a pause took out of line is part of that pause, and dealt with when it ends.
   const isPaused = ({ cause, occurrence }: Refusal): boolean => cause === "paused" && occurrence.byHand === undefined;
@@ -100,13 +106,13 @@ async function settleAll(
     plan,
     refusals.filter(isPaused).map(({ occurrence }) => occurrence),
   );
-  const refused = refusals.filter((refusal) => !isPaused(refusal));
+  const refused = refusals.filter(({ cause }) => cause !== "paused");
   const settled = [settleAnswers(plan.slots, answers), settleRefusals(plan.slots, refused, now)];
   const done = [...answers, ...refused].map(({ occurrence }) => occurrence);
   noteRuns(ledger, answers);
   backfills.answered(answers, refusals);
   steer.answered(answers, refusals);
-  await ledger.settle([...settled, ...settleBehind(plan, done, now)]);
+  ledger.settle([...settled, ...settleBehind(plan, done, now)]);
 }
 
 /** Whoever leads next has to know which run an overlap policy is about. */
@@ -150,11 +156,12 @@ function createAdmission(
     gate: overlap,
     send,
     stateOf: (name) => plan.slots.get(name)?.state,
-    hold: async (held) => {
-      const settled = settleHeld(plan.slots, held, clock.now());
+    hold: (held) => {
+      const refusals = held.map((one) => ({ ...one, cause: "overlap" as const }));
+      const settled = settleRefusals(plan.slots, refusals, clock.now());
       for (const { occurrence } of held) plan.giveBack(occurrence.entry.name);
       const occurrences = held.map(({ occurrence }) => occurrence);
-      await ledger.settle([settled, ...settleBehind(plan, occurrences, clock.now())]);
+      ledger.settle([settled, ...settleBehind(plan, occurrences, clock.now())]);
     },
   });
 }
@@ -185,7 +192,7 @@ function createTicker(
       // Said at once, whatever happens before it can be written down.
       const later = missed.filter((one) => !free.includes(one));
       for (const { slot, dropped } of later) emit(missedEvent(slot.entry.name, "missed", dropped));
-      return ledger.settle(free.map((one) => settleMissed(one, now)));
+      ledger.settle(free.map((one) => settleMissed(one, now)));
     },
   });
 }

@@ -2,9 +2,17 @@
 // whichever beat starts next finds them as a running beat would have left them.
 import { hostname } from "node:os";
 import { transportOptionsOf } from "../app/transport.ts";
-import { pauseName, pausesToAdopt, readPauses, writePause } from "../beat/steer/pauses.ts";
+import {
+  type CountBudget,
+  countBudget,
+  droppedBy,
+  pauseName,
+  pausesToAdopt,
+  readPauses,
+  saidAt,
+  writePause,
+} from "../beat/steer/pauses.ts";
 import { Plan, type Slot } from "../beat/plan.ts";
-import { type Dropped, droppedUpTo } from "../beat/recover.ts";
 import { reportOf } from "../beat/steer/report.ts";
 import { settlePaused } from "../beat/settle.ts";
 import type { EntryReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steer/steering.ts";
@@ -28,8 +36,6 @@ interface Notes {
 }
 
 const leaseMs = 10_000;
-/** Occurrences of a pause are counted up to here, for people. */
-const countLimit = 10_000;
 
 export class OfflineSchedule {
   readonly #store: Store;
@@ -94,7 +100,8 @@ export class OfflineSchedule {
     if (this.#notes === null) throw unheard();
     const now = systemClock.now();
     const paused = slots.filter(({ state }) => state.paused !== null);
-    const given = new Map(paused.map((slot) => [slot, catchUp ? null : this.#giveUp(slot, now)] as const));
+    const budget = countBudget();
+    const given = new Map(paused.map((slot) => [slot, catchUp ? null : giveUp(slot, now, budget)] as const));
     this.#plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now);
     const runs = [...given.values()].flatMap((settled) => settled?.run ?? []);
     await this.#write(paused, runs, now);
@@ -112,12 +119,7 @@ export class OfflineSchedule {
   }
 
   async countPaused(entry: string): Promise<number> {
-    return droppedBy(findEntry(this.#plan.slots, entry), systemClock.now())?.count ?? 0;
-  }
-
-  #giveUp(slot: Slot, now: Instant): { readonly count: number; readonly run: readonly Run[] } | null {
-    const dropped = droppedBy(slot, now);
-    return dropped === null ? null : { count: dropped.count, run: settlePaused(slot, dropped, now).runs };
+    return droppedBy(findEntry(this.#plan.slots, entry), systemClock.now(), countBudget())?.count ?? 0;
   }
 
   /** The broker goes first: what it does not know, a record that is newer tells it when beat starts. */
@@ -133,8 +135,7 @@ export class OfflineSchedule {
 
   /** What is said of a pause is later than what was said before, whatever the clocks: the later word counts. */
   #saidAt(name: string, now: Instant): Instant {
-    const before = readPauses(this.#notes?.texts ?? new Map()).get(name);
-    return Math.max(now, (before?.at ?? 0) + 1);
+    return saidAt(readPauses(this.#notes?.texts ?? new Map()).get(name)?.at, now);
   }
 
   #slots(names: readonly string[]): readonly Slot[] {
@@ -142,12 +143,13 @@ export class OfflineSchedule {
   }
 }
 
-/** What has fallen into its pause; null: nothing. */
-function droppedBy({ entry, schedule, state }: Slot, now: Instant): Dropped | null {
-  if (!entry.enabled || state.paused === null) return null;
-  const { by, reason } = state.paused;
-  const why = `paused by ${by}${reason === null ? "" : `: ${reason}`}`;
-  return droppedUpTo(schedule, { after: state.settledAt, until: now, limit: countLimit }, why);
+function giveUp(
+  slot: Slot,
+  now: Instant,
+  budget: CountBudget,
+): { readonly count: number; readonly run: readonly Run[] } | null {
+  const dropped = droppedBy(slot, now, budget);
+  return dropped === null ? null : { count: dropped.count, run: settlePaused(slot, dropped, now).runs };
 }
 
 async function openOwn({ app }: Project, options: RecordOptions): Promise<Store> {

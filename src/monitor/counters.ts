@@ -85,17 +85,21 @@ function occurrenceCounters(registry: Registry, book: EntryBook): (event: Lovage
     if (event.type === "occurrence-sent") {
       const { occurrence, entry, dueAt, sentAt } = event;
       sent[occurrence].inc();
-      if (occurrence === "scheduled" || occurrence === "missed") due.inc();
+      if (isOfSchedule(occurrence)) due.inc();
       if (occurrence === "scheduled")
         lateness.observe(Math.max(0, sentAt - dueAt - book.jitterOf(entry, dueAt)) / 1000);
     } else if (event.type === "occurrence-duplicate") {
-      due.inc();
+      if (isOfSchedule(event.occurrence)) due.inc();
       duplicate.inc();
     } else if (event.type === "occurrences-missed") {
-      due.inc(event.count);
+      if (isOfSchedule(event.occurrence)) due.inc(event.count);
       unsent[event.cause].inc(event.count);
     }
   };
+}
+
+function isOfSchedule(occasion: Occasion): boolean {
+  return occasion === "scheduled" || occasion === "missed";
 }
 
 function sentCounters(registry: Registry): Readonly<Record<Occasion, Tally>> {

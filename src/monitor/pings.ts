@@ -86,11 +86,10 @@ export class Pings {
 
 /** What was asked for by hand says nothing of the schedule, and what its owner had left out is no failure. */
 function tidingsOf(event: LovageEvent): { readonly entry: string; readonly kind: keyof EntryPing } | null {
-  if (event.type === "occurrences-missed") {
-    const isWished = event.cause === "paused" || event.cause === "overlap";
-    return isWished ? null : { entry: event.entry, kind: "failure" };
-  }
-  const isOnQueue =
-    event.type === "occurrence-duplicate" || (event.type === "occurrence-sent" && bySchedule.has(event.occurrence));
-  return isOnQueue ? { entry: event.entry, kind: "success" } : null;
+  const isOnQueue = event.type === "occurrence-duplicate" || event.type === "occurrence-sent";
+  if (!isOnQueue && event.type !== "occurrences-missed") return null;
+  if (!bySchedule.has(event.occurrence)) return null;
+  if (isOnQueue) return { entry: event.entry, kind: "success" };
+  const isWished = event.cause === "paused" || event.cause === "overlap";
+  return isWished ? null : { entry: event.entry, kind: "failure" };
 }

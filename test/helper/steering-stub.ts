@@ -108,6 +108,7 @@ const plainBackfill: BackfillReport = {
   status: "running",
   note: null,
   sent: 0,
+  failed: 0,
   total: 2,
   sentUpTo: null,
 };

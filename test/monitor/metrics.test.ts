@@ -28,7 +28,7 @@ function sent(change: Partial<OccurrenceSent> = {}): OccurrenceSent {
 
 function missed(cause: "missed" | "stale" | "refused" | "paused" | "overlap", count = 1): LovageEvent {
   const span = { count, atLeast: false, fromAt: watchedFrom, toAt: watchedFrom };
-  return { type: "occurrences-missed", entry: "a", cause, ...span, reason: "because" };
+  return { type: "occurrences-missed", occurrence: "scheduled", entry: "a", cause, ...span, reason: "because" };
 }
 
 const moves: readonly (readonly [series: string, labels: Record<string, string>, event: LovageEvent, by: number])[] = [
@@ -40,7 +40,12 @@ const moves: readonly (readonly [series: string, labels: Record<string, string>,
   ["occurrences_sent_total", { occasion: "missed" }, sent({ occurrence: "missed" }), 1],
   ["occurrences_sent_total", { occasion: "manual" }, sent({ occurrence: "manual" }), 1],
   ["occurrences_sent_total", { occasion: "backfill" }, sent({ occurrence: "backfill" }), 1],
-  ["occurrences_duplicate_total", {}, { type: "occurrence-duplicate", entry: "a", dueAt: watchedFrom, taskId: "1" }, 1],
+  [
+    "occurrences_duplicate_total",
+    {},
+    { type: "occurrence-duplicate", occurrence: "scheduled", entry: "a", dueAt: watchedFrom, taskId: "1" },
+    1,
+  ],
   ["occurrences_missed_total", {}, missed("missed", 12), 12],
   ["occurrences_skipped_total", { reason: "paused" }, missed("paused", 2), 2],
   ["occurrences_skipped_total", { reason: "overlap" }, missed("overlap"), 1],

@@ -41,7 +41,7 @@ function sent(entry: string, occurrence: OccurrenceSent["occurrence"] = "schedul
 
 function missed(entry: string, cause: MissedCause): LovageEvent {
   const span = { count: 1, atLeast: false, fromAt: at, toAt: at };
-  return { type: "occurrences-missed", entry, cause, ...span, reason: "because" };
+  return { type: "occurrences-missed", occurrence: "scheduled", entry, cause, ...span, reason: "because" };
 }
 
 async function heard(target: PingTarget, ...paths: readonly string[]): Promise<void> {
@@ -56,7 +56,7 @@ describe("pings of entries", () => {
     await using on = stage(target);
     on.events.emit(sent("a"));
     on.events.emit(sent("b", "missed"));
-    on.events.emit({ type: "occurrence-duplicate", entry: "c", dueAt: at, taskId: "1" });
+    on.events.emit({ type: "occurrence-duplicate", occurrence: "scheduled", entry: "c", dueAt: at, taskId: "1" });
     for (const cause of ["missed", "refused", "stale"] as const) on.events.emit(missed(cause, cause));
     await waitUntil(() => target.paths.length === 6, { what: "six pings" });
     expect(target.paths.toSorted()).toEqual(["/a", "/b", "/c", "/missed/fail", "/refused/fail", "/stale/fail"]);

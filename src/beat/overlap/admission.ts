@@ -2,6 +2,7 @@
 import type { Clock } from "../../clock.ts";
 import type { OverlapGate, Candidate, Held, PreviousRun } from "./overlap.ts";
 import { type Occurrence, occurrenceId } from "../occurrence.ts";
+import { messageOf } from "../../error.ts";
 import type { EntryState } from "../../store/store.ts";
 
 export interface AdmissionOptions {
@@ -11,7 +12,7 @@ export interface AdmissionOptions {
   readonly gate: OverlapGate | undefined;
   readonly stateOf: (entry: string) => EntryState | undefined;
   readonly send: (occurrences: readonly Occurrence[]) => void;
-  readonly hold: (held: readonly Held[]) => Promise<void>;
+  readonly hold: (held: readonly Held[]) => void;
 }
 
 export class Admission {
@@ -31,8 +32,9 @@ export class Admission {
     return this.#waiting;
   }
 
-  /** Takes what waits here out of line. */
+  /** Takes what waits here out of line, and forgets what was let go: it may never be sent. */
   withdraw(entries: ReadonlySet<string>): readonly Occurrence[] {
+    for (const entry of entries) this.#letGo.delete(entry);
     const withdrawn = this.#waiting.filter(({ entry }) => entries.has(entry.name));
     this.#waiting = this.#waiting.filter(({ entry }) => !entries.has(entry.name));
     return withdrawn;
@@ -51,7 +53,7 @@ export class Admission {
     if (free.length === occurrences.length || gate === undefined) return;
     const gated = occurrences.filter((occurrence) => !isFree(occurrence));
     this.#waiting = [...this.#waiting, ...gated];
-    this.#turn = this.#turn.then(() => this.#ask(gate, gated));
+    this.#turn = this.#turn.then(() => this.#ask(gate, gated)).catch((error: unknown) => this.#holdAll(gated, error));
   }
 
   async #ask(gate: OverlapGate, occurrences: readonly Occurrence[]): Promise<void> {
@@ -67,7 +69,16 @@ export class Admission {
     if (go.length > 0) send(go);
     const done = new Set(occurrences);
     this.#waiting = this.#waiting.filter((occurrence) => !done.has(occurrence));
-    if (held.length > 0) await hold(held);
+    if (held.length > 0) hold(held);
+  }
+
+  /** Protection is what was asked for: a gate that fails holds back. */
+  #holdAll(occurrences: readonly Occurrence[], error: unknown): void {
+    const waiting = new Set(this.#waiting);
+    const held = occurrences.filter((occurrence) => waiting.has(occurrence));
+    this.#waiting = this.#waiting.filter((occurrence) => !held.includes(occurrence));
+    const reason = `overlap: ${messageOf(error)}`;
+    this.#options.hold(held.map((occurrence) => ({ occurrence, reason })));
   }
 
   #candidate(occurrence: Occurrence): Candidate {

@@ -8,8 +8,18 @@ import type { BackfillPreview, BackfillRange } from "./steering.ts";
 const countLimit = 100_000;
 const shown = 3;
 
-/** @param schedule with its grid fixed */
-export function previewRange(schedule: Schedule, range: BackfillRange): BackfillPreview {
+/** Between two looks at the time. */
+const lookEvery = 64;
+
+/**
+ * @param schedule with its grid fixed
+ * @param isOver whether the counting has taken long enough
+ */
+export function previewRange(
+  schedule: Schedule,
+  range: BackfillRange,
+  isOver: () => boolean = () => false,
+): BackfillPreview {
   const { fromAt, toAt } = range;
   const first: Instant[] = [];
   let last: Instant[] = [];
@@ -17,6 +27,7 @@ export function previewRange(schedule: Schedule, range: BackfillRange): Backfill
   let at = schedule.next(fromAt - 1);
   for (; at !== null && at <= toAt && count < countLimit; at = schedule.next(at)) {
     count += 1;
+    if (count % lookEvery === 0 && isOver()) break;
     if (first.length < shown) first.push(at);
     last = [...last.slice(1 - shown), at];
   }

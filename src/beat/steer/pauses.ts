@@ -2,6 +2,9 @@
 // note and the beat-record differ: whichever was written later.
 import type { Instant } from "../../clock.ts";
 import type { EntryState, Pause } from "../../store/store.ts";
+import type { Slot } from "../plan.ts";
+import { type Dropped, droppedUpTo } from "../recover.ts";
+import { takenUpTo } from "../under-way.ts";
 
 const prefix = "pause:";
 
@@ -55,6 +58,32 @@ export function pausesToNote(
     missing.set(pauseName(name), writePause({ at: paused.at, paused }));
   }
   return missing;
+}
+
+/** Later than what was said before, whatever the clocks of those who said it: the later word counts. */
+export function saidAt(before: Instant | undefined, now: Instant): Instant {
+  return Math.max(now, (before ?? 0) + 1);
+}
+
+/** How many occurrences may still be counted: it is for people, and entries may have missed a year of seconds. */
+export interface CountBudget {
+  left: number;
+}
+
+export function countBudget(): CountBudget {
+  return { left: 20_000 };
+}
+
+/** What the schedule held since the pause began; what was on its way then, and still is, is no part of it. */
+export function droppedBy(slot: Slot, now: Instant, budget: CountBudget): Dropped | null {
+  const { entry, schedule, state } = slot;
+  const { paused } = state;
+  if (paused === null || !entry.enabled || (entry.maxRuns !== null && state.runs >= entry.maxRuns)) return null;
+  const reason = `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
+  const span = { after: takenUpTo(slot), until: now, limit: Math.max(1, budget.left) };
+  const dropped = droppedUpTo(schedule, span, reason);
+  budget.left -= dropped?.count ?? 0;
+  return dropped;
 }
 
 function readPause(text: string): PauseNote | null {

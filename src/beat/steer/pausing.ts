@@ -5,11 +5,11 @@ import type { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
 import type { EntryState, Pause } from "../../store/store.ts";
 import type { Ledger } from "../ledger.ts";
-import { type PauseNote, pauseName, readPauses, writePause } from "./pauses.ts";
+import { countBudget, droppedBy, type PauseNote, pauseName, readPauses, saidAt, writePause } from "./pauses.ts";
 import type { Plan, Slot } from "../plan.ts";
-import { type Dropped, droppedUpTo } from "../recover.ts";
+import type { Dropped } from "../recover.ts";
 import { missedEvent, type Settled, settlePaused } from "../settle.ts";
-import { defer, takenUpTo } from "../under-way.ts";
+import { defer } from "../under-way.ts";
 import type { PauseRequest, ResumeRequest } from "./steering.ts";
 
 export interface PausingOptions {
@@ -25,8 +25,6 @@ export interface PausingOptions {
 }
 
 const noteWithinMs = 1000;
-/** Occurrences of a pause are counted up to here, for people. */
-const countLimit = 10_000;
 
 export class Pausing {
   readonly #options: PausingOptions;
@@ -50,11 +48,16 @@ export class Pausing {
     }
   }
 
+  /** Of entries that are gone. */
+  forget(entries: readonly string[]): void {
+    for (const entry of entries) this.#notedAt.delete(entry);
+  }
+
   /** In force at once; resolves when it is written down. */
   async pause(slots: readonly Slot[], { entries, by, reason }: PauseRequest): Promise<void> {
     const { plan, clock, emit, withdraw } = this.#options;
     const now = clock.now();
-    const before = slots.map(({ state }) => state);
+    const before = this.#wordsOn(slots);
     const pauses = entries.map((name): [string, Pause] => [name, { at: this.#saidAt(name, now), by, reason }]);
     plan.setPaused(new Map(pauses), now);
     withdraw(new Set(entries));
@@ -67,28 +70,31 @@ export class Pausing {
     const { plan, ledger, clock, emit, wake } = this.#options;
     const now = clock.now();
     const paused = slots.filter(({ state }) => state.paused !== null);
-    const before = paused.map(({ state }) => state);
-    const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, now)]));
+    const before = this.#wordsOn(paused);
+    const budget = countBudget();
+    const given = new Map(paused.map((slot) => [slot, catchUp ? null : droppedBy(slot, now, budget)]));
     const settled = [...given].flatMap(([slot, dropped]) => (dropped === null ? [] : [giveUp(slot, dropped, now)]));
     for (const { entry } of paused) this.#saidAt(entry.name, now);
-    plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now, takenUpTo);
+    plan.setPaused(new Map(paused.map(({ entry }) => [entry.name, null])), now);
     await this.#writePauses(paused, before, now);
     for (const { entry } of paused) emit({ type: "entry-resumed", entry: entry.name, by, catchUp });
-    await ledger.settle(
-      settled.map((one) => ({ ...one, states: one.states.flatMap(({ name }) => stateOf(plan, name)) })),
-    );
+    ledger.settle(settled.map((one) => ({ ...one, states: one.states.flatMap(({ name }) => stateOf(plan, name)) })));
     wake();
     return new Map([...given].map(([slot, dropped]) => [slot, dropped?.count ?? 0]));
   }
 
   #saidAt(entry: string, now: Instant): Instant {
-    const at = Math.max(now, (this.#notedAt.get(entry) ?? 0) + 1);
+    const at = saidAt(this.#notedAt.get(entry), now);
     this.#notedAt.set(entry, at);
     return at;
   }
 
+  #wordsOn(slots: readonly Slot[]): readonly Words[] {
+    return slots.map(({ state }) => ({ state, notedAt: this.#notedAt.get(state.name) }));
+  }
+
   /** Under a term that is over it was never said: the one who leads decides. */
-  async #writePauses(slots: readonly Slot[], before: readonly EntryState[], now: Instant): Promise<void> {
+  async #writePauses(slots: readonly Slot[], before: readonly Words[], now: Instant): Promise<void> {
     const { ledger } = this.#options;
     const states = slots.map(({ state }) => state);
     const noteOf = ({ name, paused }: EntryState): readonly [string, string] => {
@@ -118,11 +124,25 @@ export class Pausing {
     await clock.sleep(noteWithinMs, limit.signal);
   }
 
-  async #undo(before: readonly EntryState[], now: Instant): Promise<void> {
+  /** As if nothing had been said. */
+  async #undo(before: readonly Words[], now: Instant): Promise<void> {
     const { plan, ledger } = this.#options;
-    plan.setPaused(new Map(before.map(({ name, paused }) => [name, paused])), now);
-    await ledger.record({ states: before.flatMap(({ name }) => stateOf(plan, name)) });
+    for (const { state, notedAt } of before) {
+      const { name, skipped, settledAt } = state;
+      if (notedAt === undefined) this.#notedAt.delete(name);
+      else this.#notedAt.set(name, notedAt);
+      const slot = plan.slots.get(name);
+      if (slot !== undefined) slot.state = { ...slot.state, skipped, settledAt };
+    }
+    plan.setPaused(new Map(before.map(({ state: { name, paused } }) => [name, paused])), now);
+    await ledger.record({ states: before.flatMap(({ state }) => stateOf(plan, state.name)) });
   }
+}
+
+/** What is known of an entry's pause. */
+interface Words {
+  readonly state: EntryState;
+  readonly notedAt: Instant | undefined;
 }
 
 function stateOf(plan: Plan, name: string): readonly EntryState[] {
@@ -134,13 +154,4 @@ function stateOf(plan: Plan, name: string): readonly EntryState[] {
 function giveUp(slot: Slot, dropped: Dropped, now: Instant): Settled {
   if (defer(slot, { dropped, cause: "paused" })) return settlePaused(slot, dropped, now);
   return { states: [], runs: [], events: [missedEvent(slot.entry.name, "paused", dropped)] };
-}
-
-/** What the schedule held since the pause began; what was on its way then, and still is, is no part of it. */
-function droppedBy(slot: Slot, now: Instant): Dropped | null {
-  const { entry, schedule, state } = slot;
-  const { paused } = state;
-  if (paused === null || !entry.enabled || (entry.maxRuns !== null && state.runs >= entry.maxRuns)) return null;
-  const reason = `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
-  return droppedUpTo(schedule, { after: takenUpTo(slot), until: now, limit: countLimit }, reason);
 }

@@ -4,7 +4,6 @@ import { randomUUID } from "node:crypto";
 import type { Lease } from "../../broker/lease.ts";
 import { didYouMean, LovageError } from "../../error.ts";
 import type { Backfills } from "./backfill.ts";
-import { previewRange } from "./backfill-range.ts";
 import type { Answer, Refusal } from "../dispatch.ts";
 import type { Instant } from "../../clock.ts";
 import type { Run, Store } from "../../store/store.ts";
@@ -51,7 +50,6 @@ export class Steer implements BeatSteering {
   readonly #options: SteerOptions;
   readonly #awaited = new Map<string, (outcome: Outcome) => void>();
   readonly #pausing: Pausing;
-  #manualMarkAt: Instant = 0;
 
   constructor(options: SteerOptions) {
     this.#options = options;
@@ -108,10 +106,10 @@ export class Steer implements BeatSteering {
     const { clock, send } = this.#options;
     const { entry, schedule } = this.#slot(name);
     const now = clock.now();
-    // Each has a number of its own under one mark: sent again because an answer got lost, it is a duplicate.
-    this.#manualMarkAt = Math.max(this.#manualMarkAt + 1, now);
     const note = `by ${by}${reason === null ? "" : `: ${reason}`}`;
-    const byHand = { id: randomUUID(), mark: { entry: manualMark, dueAt: this.#manualMarkAt }, note };
+    const id = randomUUID();
+    // Under a mark of its own: sent again because an answer got lost, it is a duplicate.
+    const byHand = { id, mark: { entry: manualMark(id), dueAt: now }, note };
     const nextDueAt = entry.options.expires === "next" ? schedule.next(now) : null;
     const outcome = this.#await(byHand.id);
     send([{ entry, dueAt: now, settlesAt: now, nextDueAt, occasion: "manual", byHand }]);
@@ -128,9 +126,9 @@ export class Steer implements BeatSteering {
   }
 
   previewBackfill(range: BackfillRange): BackfillPreview {
-    const { schedule } = this.#slot(range.entry);
+    const slot = this.#slot(range.entry);
     assertRange(range);
-    return previewRange(schedule, range);
+    return this.#options.backfills.preview(slot, range);
   }
 
   async startBackfill(request: BackfillRequest): Promise<BackfillReport> {
@@ -159,6 +157,9 @@ export class Steer implements BeatSteering {
 
   /** What became of occurrences: somebody may wait for one of them. */
   answered(answers: readonly Answer[], refusals: readonly Refusal[]): void {
+    const settled = [...answers, ...refusals].filter(({ occurrence }) => occurrence.occasion === "manual");
+    // It is told: nobody will send it again.
+    this.#options.ledger.mark(settled.flatMap(({ occurrence }) => occurrence.byHand?.mark.entry ?? []));
     if (this.#awaited.size === 0) return;
     for (const answer of answers) this.#awaited.get(answer.taskId)?.({ answer });
     for (const refusal of refusals) this.#awaited.get(refusal.occurrence.byHand?.id ?? "")?.({ refusal });
@@ -169,10 +170,14 @@ export class Steer implements BeatSteering {
     return this.#pausing.outdated(notes);
   }
 
-  /** At the beginning of a term: numbers go on after those of whoever led before. */
-  adopt(marks: ReadonlyMap<string, Instant>, notes: ReadonlyMap<string, string>): void {
+  /** At the beginning of a term: what was said under others. */
+  adopt(notes: ReadonlyMap<string, string>): void {
     this.#pausing.adopt(notes);
-    this.#manualMarkAt = Math.max(this.#manualMarkAt, marks.get(manualMark) ?? 0);
+  }
+
+  /** Entries that are gone from the schedule. */
+  forget(entries: readonly string[]): void {
+    this.#pausing.forget(entries);
   }
 
   /** Null: it takes longer. */

@@ -168,6 +168,8 @@ export interface BackfillReport extends BackfillRange {
   /** Why it stopped, where somebody or something stopped it. */
   readonly note: string | null;
   readonly sent: number;
+  /** Left out because no message could be made, or the broker would not take it; `note` has the last reason. */
+  readonly failed: number;
   /** Null where it was too much to count. */
   readonly total: number | null;
   /** The newest nominal time that is on its queue. */

@@ -162,7 +162,7 @@ export class App {
   configFromObject(module: string | URL, options?: { readonly namespace?: string }): Promise<void>;
   configFromObject(source: object | string | URL, options: { readonly namespace?: string } = {}): Promise<void> | void {
     const namespace = options.namespace ?? this.#namespace;
-    this.#forget();
+    this.#noteChange();
     if (typeof source === "string" || source instanceof URL) return this.#settings.useModule(String(source), namespace);
     this.#settings.useObject(source, namespace);
   }
@@ -174,7 +174,7 @@ export class App {
    */
   override(settings: AppSettingsInput): void {
     this.#settings.configuration.set("command line", settings);
-    this.#forget();
+    this.#noteChange();
   }
 
   /**
@@ -208,22 +208,13 @@ export class App {
    * @throws LovageError when an argument, an option or a route is wrong
    */
   createEnvelope(call: TaskCall, at: Instant = systemClock.now()): Envelope {
-    return this.#envelopeMaker()(call, at, this.tasks.get(call.task));
-  }
-
-  /**
-   * Whether calls of one task with the same options all go the same way, whatever their arguments: no function has a say in
-   * `taskRoutes`.
-   *
-   * @throws ConfigError when routes or queues are not in order
-   */
-  get hasStaticRoutes(): boolean {
-    return this.#envelopeMaker().isStatic;
-  }
-
-  #envelopeMaker(): EnvelopeMaker {
     this.#maker ??= createEnvelopeMaker(this.#settings.configuration);
-    return this.#maker;
+    return this.#maker(call, at, this.tasks.get(call.task));
+  }
+
+  /** Whether no function has a say in `taskRoutes`: calls of one task with the same options all go the same way. */
+  get hasStaticRoutes(): boolean {
+    return (this.#maker ??= createEnvelopeMaker(this.#settings.configuration)).isStatic;
   }
 
   /**
@@ -297,18 +288,13 @@ export class App {
   }
 
   #folders(): readonly string[] {
-    const workdir = process.cwd();
-    return this.#site === null ? [workdir] : [...new Set([dirname(this.#site.file), workdir])];
-  }
-
-  #noteChange(setting: string): void {
-    this.#forget();
-    if (setting === "beatSchedule") this.#entries.noteBeatSchedule();
+    return [...new Set([this.#site === null ? process.cwd() : dirname(this.#site.file), process.cwd()])];
   }
 
   /** What was worked out from the settings is worked out anew. */
-  #forget(): void {
+  #noteChange(setting?: string): void {
     this.#maker = undefined;
     this.#registry.forgetAnnotations();
+    if (setting === "beatSchedule") this.#entries.noteBeatSchedule();
   }
 }

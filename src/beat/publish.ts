@@ -218,14 +218,8 @@ export class Publisher {
     for (const dispatch of arrived) this.#answers.push(answerOf(dispatch, "duplicate", clock.now()));
     const dispatches = this.#batch.dispatches.filter((dispatch) => !arrived.includes(dispatch));
     this.#batch = { ...this.#batch, dispatches };
-    const reason = "paused while the broker was away";
-    this.#takeOut(
-      paused.filter((dispatch) => !arrived.includes(dispatch)).map(({ envelope }) => envelope.id),
-      {
-        cause: "paused",
-        reason,
-      },
-    );
+    const unsent = paused.filter((dispatch) => !arrived.includes(dispatch)).map(({ envelope }) => envelope.id);
+    this.#takeOut(unsent, { cause: "paused", reason: "paused while the broker was away" });
   }
 
   /** One message that nobody would get must not hold up the others. False: there was none to take out. */

@@ -35,6 +35,16 @@ export interface TakeoverOptions {
 type Marks = ReadonlyMap<string, Instant>;
 type Notes = ReadonlyMap<string, string>;
 
+/** What is known at the beginning of a term, and from whom. */
+interface Known {
+  readonly stored: StoredState | null;
+  readonly onBroker: Marks;
+  readonly notes: Notes;
+  readonly scope: string;
+  readonly entries: readonly Entry[];
+  readonly now: Instant;
+}
+
 export class Takeover {
   readonly #options: TakeoverOptions;
   #stored: StoredState | null;
@@ -52,33 +62,45 @@ export class Takeover {
 
   /** @throws what broker or record say, having changed nothing that would not be changed alike the next time */
   async begin(lease: Lease, entries: readonly Entry[]): Promise<void> {
-    const { broker, store, clock, emit, plan, ledger, backfills, steer } = this.#options;
+    const { store, clock, plan, ledger, backfills } = this.#options;
     if (store.isShared === true) await ledger.claim(lease);
     const stored = store.isShared === true ? await store.load() : this.#stored;
-    const allMarks: Marks = (await broker.leases?.marks(lease.scope)) ?? new Map<string, Instant>();
-    const notes: Notes = (await broker.leases?.notes(lease.scope)) ?? new Map<string, string>();
+    const { marks, notes } = await this.#askBroker(lease.scope);
     const now = clock.now();
-    const onBroker = new Map([...allMarks].filter(([name]) => !isByHandMark(name)));
-    const marks = settleFuture(onBroker, now, emit);
+    const onBroker = new Map([...marks].filter(([name]) => !isByHandMark(name)));
     const before = stored?.entries ?? plan.states();
+    const removed = this.#bringTogether({ stored, onBroker, notes, scope: lease.scope, entries, now });
+    const states = [...plan.states().values()];
+    const gone = [...onBroker.keys()].filter((name) => !plan.slots.has(name));
+    const unneeded = [...backfills.adopt(notes, marks), ...oldManualMarks(marks, now)];
+    await ledger.markAll(lease, marksToSet(states, onBroker), [...gone, ...unneeded]);
+    ledger.lease = lease;
+    await ledger.note(this.#missingNotes(notes));
+    await ledger.record({ states: states.filter((state) => before.get(state.name) !== state), forget: removed });
+    this.#stored = null;
+  }
+
+  async #askBroker(scope: string): Promise<{ readonly marks: Marks; readonly notes: Notes }> {
+    const { leases } = this.#options.broker;
+    if (leases === undefined) return { marks: new Map(), notes: new Map() };
+    return { marks: await leases.marks(scope), notes: await leases.notes(scope) };
+  }
+
+  /** In the plan. Gives the entries that the record knows, and the schedule no more. */
+  #bringTogether({ stored, onBroker, notes, scope, entries, now }: Known): readonly string[] {
+    const { emit, plan, steer } = this.#options;
+    const marks = settleFuture(onBroker, now, emit);
     // Once planned, the record matters only where others may have led meanwhile, and written to it.
     if (this.#isPlanned && stored !== null) plan.adoptStates(stored.entries, now);
     const removed = this.#isPlanned ? [] : this.#firstPlan(entries, stored, marks, now);
-    this.#tellBehind(lease.scope, behindOf(plan.states().values(), onBroker));
+    this.#tellBehind(scope, behindOf(plan.states().values(), onBroker));
     this.#abandonSettled(onBroker);
     this.#adoptPauses(notes, now);
     plan.adoptRuns(runsToAdopt(readRuns(notes), plan.states()));
     steer.adopt(notes);
     plan.adoptMarks(marks, now);
     plan.setBack(now + absurdMs, now);
-    const states = [...plan.states().values()];
-    const gone = [...onBroker.keys()].filter((name) => !plan.slots.has(name));
-    const unneeded = [...backfills.adopt(notes, allMarks), ...oldManualMarks(allMarks, now)];
-    await ledger.markAll(lease, marksToSet(states, onBroker), [...gone, ...unneeded]);
-    ledger.lease = lease;
-    await ledger.note(this.#missingNotes(notes));
-    await ledger.record({ states: states.filter((state) => before.get(state.name) !== state), forget: removed });
-    this.#stored = null;
+    return removed;
   }
 
   /**

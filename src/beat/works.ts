@@ -40,8 +40,8 @@ const defaultMaxIntervalMs = 5000;
 export function assemble(options: BeatOptions, around: Surroundings): Works {
   const { emit, clock, broker, store, scope, label } = options;
   const plan = new Plan(emit);
-  const pending = (): readonly Occurrence[] => [...publisher.pending(), ...admission.pending()];
-  const pendingEntries = (): ReadonlySet<string> => new Set(pending().map(({ entry }) => entry.name));
+  const pendingEntries = (): ReadonlySet<string> =>
+    new Set([...publisher.pending(), ...admission.pending()].map(({ entry }) => entry.name));
   const ledger = new Ledger({ broker, store, plan, clock, emit, pendingEntries });
   const publisher = new Publisher({
     ...options,
@@ -55,24 +55,7 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
   const send = (occurrences: readonly Occurrence[]): void => publisher.add(occurrences);
   const admission = createAdmission(options, { plan, ledger, send });
   const ticker = createTicker(options, { plan, ledger, publisher, admission, around });
-  const withdrawByMark = (mark: string): number =>
-    publisher.withdraw(({ byHand }) => byHand?.mark.entry === mark).length;
-  const backfills = new Backfills({
-    scope,
-    plan,
-    ledger,
-    clock,
-    emit,
-    send,
-    withdrawByMark,
-    createId: () => randomUUID().slice(0, 8),
-  });
-  const withdraw = (entries: ReadonlySet<string>): void =>
-    takeAllBack(plan, [
-      ...publisher.withdraw((occurrence) => isScheduledOf(entries, occurrence)),
-      ...admission.withdraw(entries),
-    ]);
-  const wake = (): void => ticker.wake();
+  const backfills = createBackfills(options, { plan, ledger, publisher, send });
   const steer = new Steer({
     scope,
     label,
@@ -83,11 +66,37 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
     clock,
     emit,
     send,
-    withdraw,
-    wake,
+    withdraw: (entries) => withdrawAll({ plan, publisher, admission }, entries),
+    wake: () => ticker.wake(),
     ...around,
   });
   return { plan, ledger, publisher, ticker, backfills, steer, admission };
+}
+
+function createBackfills(
+  { scope, clock, emit }: BeatOptions,
+  { publisher, ...parts }: Pick<Works, "plan" | "ledger" | "publisher"> & Pick<AdmissionOptions, "send">,
+): Backfills {
+  return new Backfills({
+    ...parts,
+    scope,
+    clock,
+    emit,
+    withdrawByMark: (mark) => publisher.withdraw(({ byHand }) => byHand?.mark.entry === mark).length,
+    createId: () => randomUUID().slice(0, 8),
+  });
+}
+
+/** What waits of these entries goes back into the plan. */
+function withdrawAll(
+  { plan, publisher, admission }: Pick<Works, "plan" | "publisher" | "admission">,
+  entries: ReadonlySet<string>,
+): void {
+  takeAllBack(
+    plan,
+    publisher.withdraw((occurrence) => isScheduledOf(entries, occurrence)),
+  );
+  takeAllBack(plan, admission.withdraw(entries));
 }
 
 type Concerned = Pick<Works, "plan" | "ledger" | "backfills" | "steer" | "admission">;

@@ -11,13 +11,13 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { software } from "../remote/heartbeat.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Service } from "../service.ts";
-import type { Store } from "../store/store.ts";
+import type { EntryState, Store } from "../store/store.ts";
 import { Leader } from "./leader.ts";
 import type { Occurrence } from "./occurrence.ts";
 import type { OverlapGate } from "./overlap/overlap.ts";
 import { runName } from "./overlap/notes.ts";
-import { pauseName } from "./steer/pauses.ts";
 import type { PlanChange } from "./plan.ts";
+import { pauseName } from "./steer/pauses.ts";
 import type { BeatSteering, BeatStatus } from "./steer/steering.ts";
 import { Takeover } from "./takeover.ts";
 import { assemble, type Works } from "./works.ts";
@@ -136,9 +136,11 @@ export class Beat implements Service {
     // What the plan changed is made known at once: a crash must not make an edit look like something missed.
     const states = [...added, ...changed].flatMap((name) => plan.slots.get(name)?.state ?? []);
     ledger.mark([...states.map(({ name }) => name), ...removed]);
-    steer.forget(removed);
     admission.withdraw(new Set(removed));
-    ledger.forgetNotes(removed.flatMap((name) => [pauseName(name), runName(name)]));
+    const forgotten = removed.filter((name) => !plan.absentPauses.has(name));
+    steer.forget(forgotten);
+    ledger.forgetNotes([...removed.map(runName), ...forgotten.map(pauseName)]);
+    tellPaused(states, this.#options.emit);
     await Promise.all([ledger.flush(), ledger.record({ states, forget: removed })]);
   }
 
@@ -270,5 +272,12 @@ export class Beat implements Service {
       .then(() => Promise.all([ledger.flush(), ledger.record()]));
     await Promise.race([flushed, timeUp]);
     limit.abort();
+  }
+}
+
+/** Entries that come into the schedule paused, because they were paused when they went. */
+function tellPaused(states: readonly EntryState[], emit: Emit): void {
+  for (const { name, paused } of states) {
+    if (paused !== null) emit({ type: "entry-paused", entry: name, by: paused.by, reason: paused.reason });
   }
 }

@@ -3,12 +3,11 @@ import type { Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import { messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
-import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState, Pause } from "../store/store.ts";
 import { Heap } from "./heap.ts";
-import { type Deferred, none, takenUpTo } from "./under-way.ts";
-import { anchored, freshState, isCurrent } from "./standing.ts";
+import { type Deferred, finishReason, isUsedUp, none, takenUpTo } from "./under-way.ts";
+import { anchored, freshState, isCurrent, jitterOf, nextAfter } from "./standing.ts";
 
 /** One entry on its way through time. */
 export interface Slot {
@@ -56,6 +55,8 @@ export class Plan {
   #paused: number | null = null;
   readonly #slots = new Map<string, Slot>();
   readonly #heap = new Heap<DueSlot>();
+  /** Of entries that are gone. */
+  readonly absentPauses = new Map<string, Pause>();
   /** Entries under `missed: all` that are not yet back in step, in turns; see tick.ts. */
   #line: Slot[] = [];
   /** What was due up to here was due while no beat of ours was there. */
@@ -92,7 +93,7 @@ export class Plan {
     const change = { added: [] as string[], changed: [] as string[], removed: [] as string[] };
     const names = new Set(entries.map((entry) => entry.name));
     change.removed = [...new Set([...this.#slots.keys(), ...known.states.keys()])].filter((name) => !names.has(name));
-    for (const name of change.removed) this.#slots.delete(name);
+    for (const name of change.removed) this.#remove(name, known.states.get(name));
     for (const entry of entries) {
       const state = this.#slots.get(entry.name)?.state ?? known.states.get(entry.name);
       if (state === undefined) change.added.push(entry.name);
@@ -208,13 +209,23 @@ export class Plan {
     if (isDue(slot)) this.#heap.push(slot.sendAt, slot);
   }
 
+  /** An entry that is moved to another file, or missing in one deployment, is still paused when it comes back. */
+  #remove(name: string, known: EntryState | undefined): void {
+    const paused = (this.#slots.get(name)?.state ?? known)?.paused ?? null;
+    if (paused !== null) this.absentPauses.set(name, paused);
+    this.#slots.delete(name);
+  }
+
   #place(entry: Entry, state: EntryState | undefined, countFrom: Instant): void {
     const slot = this.#slots.get(entry.name);
     if (slot !== undefined && isCurrent(entry, slot.state)) {
       slot.entry = entry;
       return;
     }
-    const kept = isCurrent(entry, state) ? state : freshState(entry, state, countFrom);
+    const fresh = isCurrent(entry, state) ? state : freshState(entry, state, countFrom);
+    const absent = this.absentPauses.get(entry.name);
+    const kept = absent === undefined ? fresh : { ...fresh, paused: absent };
+    this.absentPauses.delete(entry.name);
     const { schedule } = entry;
     const { underWay = none, deferred = none } = slot ?? {};
     const nothingDue = { dueAt: null, sendAt: 0, resumedAt: Number.NEGATIVE_INFINITY, fault: null };
@@ -251,26 +262,13 @@ export class Plan {
     slot.fault = null;
     if (!slot.entry.enabled || slot.state.paused !== null || isUsedUp(slot)) return true;
     try {
-      slot.dueAt = this.#nextOf(slot, after);
-      if (slot.dueAt !== null) slot.sendAt = slot.dueAt + this.#jitterOf(slot, slot.dueAt);
+      slot.dueAt = nextAfter(slot.schedule, after);
+      if (slot.dueAt !== null) slot.sendAt = slot.dueAt + jitterOf(slot.entry, slot.schedule, slot.dueAt);
       return true;
     } catch (error) {
       this.quarantine(slot, error);
       return false;
     }
-  }
-
-  #nextOf(slot: Slot, after: Instant): Instant | null {
-    const next = slot.schedule.next(after);
-    if (next !== null && !(next > after)) {
-      throw new RangeError(`its schedule answered ${next}, which is not after ${after}`);
-    }
-    return next;
-  }
-
-  #jitterOf(slot: Slot, dueAt: Instant): number {
-    if (slot.entry.jitterMs === 0) return 0;
-    return jitterFor(slot.entry.name, dueAt, slot.entry.jitterMs, slot.schedule.next(dueAt));
   }
 
   /** Sorting anew is cheaper than finding single slots in the heap, and happens only on a reload or a new term. */
@@ -286,12 +284,4 @@ export class Plan {
 
 function isDue(slot: Slot): slot is DueSlot {
   return slot.dueAt !== null;
-}
-
-function isUsedUp(slot: Slot): boolean {
-  return slot.entry.maxRuns !== null && slot.taken >= slot.entry.maxRuns;
-}
-
-function finishReason(slot: Slot): string {
-  return isUsedUp(slot) ? `max_runs: ${slot.entry.maxRuns} reached` : "its schedule has no further occurrence";
 }

@@ -1,6 +1,7 @@
 // Where an entry stands in time, by what the beat-record knows of it: the one answer for the loop, `beat list` and `beat next`.
 import type { Instant } from "../clock.ts";
 import type { Entry } from "../schedule/entry.ts";
+import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { absurdMs } from "./absurd.ts";
 import type { EntryState } from "../store/store.ts";
@@ -49,4 +50,17 @@ export function freshState(entry: Entry, before: EntryState | undefined, countFr
   const ahead = (before?.settledAt ?? countFrom) - countFrom;
   const settledAt = ahead > 0 && ahead <= absurdMs ? countFrom + ahead : countFrom;
   return { ...neverRun, ...before, name, scheduleHash, anchorAt: settledAt, settledAt };
+}
+
+/** @throws RangeError for a schedule of the user's own that does not go forward */
+export function nextAfter(schedule: Schedule, after: Instant): Instant | null {
+  const next = schedule.next(after);
+  if (next !== null && !(next > after)) {
+    throw new RangeError(`its schedule answered ${next}, which is not after ${after}`);
+  }
+  return next;
+}
+
+export function jitterOf({ name, jitterMs }: Entry, schedule: Schedule, dueAt: Instant): number {
+  return jitterMs === 0 ? 0 : jitterFor(name, dueAt, jitterMs, schedule.next(dueAt));
 }

@@ -12,7 +12,7 @@ import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark, manualMark } from "./occurrence.ts";
 import { readRuns, runName, runsToAdopt } from "./overlap/notes.ts";
-import { pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./steer/pauses.ts";
+import { type PauseNote, pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./steer/pauses.ts";
 import type { Admission } from "./overlap/admission.ts";
 import type { Publisher } from "./publish.ts";
 import type { Plan } from "./plan.ts";
@@ -31,6 +31,8 @@ export interface TakeoverOptions {
   readonly publisher: Pick<Publisher, "abandon">;
   readonly admission: Pick<Admission, "withdraw">;
 }
+
+const absentPauseMs = 90 * 24 * 3_600_000;
 
 type Marks = ReadonlyMap<string, Instant>;
 type Notes = ReadonlyMap<string, string>;
@@ -162,6 +164,7 @@ export class Takeover {
       else said.set(entry, note);
     }
     for (const entry of steer.outdatedPauses(said).keys()) said.delete(entry);
+    this.#rememberAbsent(said);
     const changes = pausesToAdopt(said, plan.states());
     plan.setPaused(changes, now);
     for (const [entry, paused] of changes) {
@@ -169,20 +172,28 @@ export class Takeover {
     }
   }
 
+  #rememberAbsent(said: ReadonlyMap<string, PauseNote>): void {
+    const { plan } = this.#options;
+    for (const [entry, { paused }] of said) {
+      if (paused !== null && !plan.slots.has(entry)) plan.absentPauses.set(entry, paused);
+    }
+  }
+
   /** What the broker has to learn, or can forget: entries that are gone. */
   #missingNotes(notes: Notes): ReadonlyMap<string, string | null> {
-    const { plan, steer } = this.#options;
+    const { plan, steer, clock } = this.#options;
     const pauses = readPauses(notes);
     const outdated = [...steer.outdatedPauses(pauses)].map(([entry, at]) => {
       return [pauseName(entry), writePause({ at, paused: plan.slots.get(entry)?.state.paused ?? null })] as const;
     });
     const isGone = (entry: string): boolean => !plan.slots.has(entry);
-    const gone = [...pauses.keys()].filter(isGone).map(pauseName);
+    const gone = [...pauses].filter(([entry, note]) => isGone(entry) && isOver(note, clock.now()));
+    const goneNames = gone.map(([entry]) => pauseName(entry));
     const goneRuns = [...readRuns(notes).keys()].filter(isGone).map(runName);
     return new Map<string, string | null>([
       ...pausesToNote(pauses, plan.states()),
       ...outdated,
-      ...[...gone, ...goneRuns].map((name) => [name, null] as const),
+      ...[...goneNames, ...goneRuns].map((name) => [name, null] as const),
     ]);
   }
 }
@@ -201,4 +212,9 @@ function oldManualMarks(marks: Marks, now: Instant): readonly string[] {
   return [...marks]
     .filter(([name, at]) => name.startsWith(manualMark("")) && at < now - absurdMs)
     .map(([name]) => name);
+}
+
+/** A pause outlives its entry for a while: it may only have been moved to another file, or be missing on this host. */
+function isOver({ at, paused }: PauseNote, now: Instant): boolean {
+  return paused === null || at < now - absentPauseMs;
 }

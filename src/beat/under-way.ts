@@ -63,3 +63,11 @@ function without(instants: readonly Instant[], at: Instant): readonly Instant[] 
   const index = instants.indexOf(at);
   return index === -1 ? instants : instants.toSpliced(index, 1);
 }
+
+export function isUsedUp(slot: Slot): boolean {
+  return slot.entry.maxRuns !== null && slot.taken >= slot.entry.maxRuns;
+}
+
+export function finishReason(slot: Slot): string {
+  return isUsedUp(slot) ? `max_runs: ${slot.entry.maxRuns} reached` : "its schedule has no further occurrence";
+}

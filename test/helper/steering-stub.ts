@@ -51,11 +51,11 @@ export function stubSteering(options: StubOptions = {}): SteeringStub {
     },
     pause: async (request) => {
       lead("pause", request);
-      return request.entries.map(reportOf);
+      return request.entries.map((entry) => ({ ...reportOf(entry), isTold: true }));
     },
     resume: async (request) => {
       lead("resume", request);
-      return request.entries.map((entry) => ({ ...reportOf(entry), given: 2, wasPaused: true }));
+      return request.entries.map((entry) => ({ ...reportOf(entry), given: 2, wasPaused: true, isTold: true }));
     },
     run: async (request) => {
       lead("run", request);

@@ -108,9 +108,11 @@ export class RunGate implements OverlapGate {
   #reasonToHold(entry: Entry, run: KnownRun | null): string | null {
     if (run === null || isDone(entry, run)) return null;
     const { clock, events, limitMs } = this.#options;
+    const now = clock.now();
+    run.sentAt = Math.min(run.sentAt, now);
     const { taskId, sentAt } = run;
     const limit = entry.overlapLimitMs ?? limitMs;
-    if (clock.now() - sentAt >= limit) {
+    if (now - sentAt >= limit) {
       events.emit({ type: "overlap-given-up", entry: entry.name, taskId, sentAt, limitMs: limit });
       return null;
     }

@@ -7,7 +7,8 @@ export type Progress = "unknown" | "begun" | "ended";
 export interface KnownRun {
   readonly entry: string;
   readonly taskId: string;
-  readonly sentAt: Instant;
+  /** Not after now: a clock that was ahead when it was written would let no limit pass. */
+  sentAt: Instant;
   progress: Progress;
   /** Whether it is on its queue for sure: what was let go a moment ago may still wait for the broker. */
   isSent: boolean;

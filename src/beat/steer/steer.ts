@@ -7,7 +7,7 @@ import type { Backfills } from "./backfill.ts";
 import type { Answer, Refusal } from "../dispatch.ts";
 import type { Instant } from "../../clock.ts";
 import type { Run, Store } from "../../store/store.ts";
-import type { PauseNote } from "./pauses.ts";
+import { type PauseNote, pauseName } from "./pauses.ts";
 import { Pausing, type PausingOptions } from "./pausing.ts";
 import type { Slot } from "../plan.ts";
 import { manualMark, type Occurrence } from "../occurrence.ts";
@@ -22,6 +22,7 @@ import type {
   EntryPage,
   EntryReport,
   ListQuery,
+  PauseReport,
   PauseRequest,
   ResumeReport,
   ResumeRequest,
@@ -84,16 +85,23 @@ export class Steer implements BeatSteering {
     return runs;
   }
 
-  async pause(request: PauseRequest): Promise<readonly EntryReport[]> {
+  async pause(request: PauseRequest): Promise<readonly PauseReport[]> {
     const slots = request.entries.map((name) => this.#slot(name));
     await this.#pausing.pause(slots, request);
-    return slots.map(reportOf);
+    return slots.map((slot) => ({ ...reportOf(slot), isTold: this.#isTold(slot) }));
   }
 
   async resume(request: ResumeRequest): Promise<readonly ResumeReport[]> {
     const slots = request.entries.map((name) => this.#slot(name));
     const given = await this.#pausing.resume(slots, request);
-    return slots.map((slot) => ({ ...reportOf(slot), given: given.get(slot) ?? 0, wasPaused: given.has(slot) }));
+    return slots.map((slot) => {
+      const count = given.get(slot) ?? 0;
+      return { ...reportOf(slot), given: count, wasPaused: given.has(slot), isTold: this.#isTold(slot) };
+    });
+  }
+
+  #isTold({ entry }: Slot): boolean {
+    return !this.#options.ledger.waitingNotes.has(pauseName(entry.name));
   }
 
   upcoming(limit: number): readonly Upcoming[] {
@@ -127,17 +135,16 @@ export class Steer implements BeatSteering {
 
   previewBackfill(range: BackfillRange): BackfillPreview {
     const slot = this.#slot(range.entry);
-    assertRange(range);
-    return this.#options.backfills.preview(slot, range);
+    return this.#options.backfills.preview(slot, pastOf(range, this.#options.clock.now()));
   }
 
   async startBackfill(request: BackfillRequest): Promise<BackfillReport> {
     const slot = this.#slot(request.entry);
-    assertRange(request);
+    const past = { ...request, ...pastOf(request, this.#options.clock.now()) };
     if (!(request.perSecond >= 0.1 && request.perSecond <= 1000)) {
       throw new LovageError("usage", "a backfill sends from 0.1 to 1000 messages a second");
     }
-    return this.#options.backfills.start(slot, request);
+    return this.#options.backfills.start(slot, past);
   }
 
   backfills(): readonly BackfillReport[] {
@@ -213,11 +220,17 @@ export class Steer implements BeatSteering {
   }
 }
 
-function assertRange({ fromAt, toAt }: BackfillRange): void {
-  const isSound = Number.isFinite(fromAt) && Number.isFinite(toAt);
-  if (isSound && fromAt <= toAt) return;
-  throw new LovageError(
-    "usage",
-    isSound ? "the end of the span is before its beginning" : "the span is no pair of times",
-  );
+/** Nobody schedules for earlier times; a schedule asked from the beginning of time might never answer. */
+const earliestAt: Instant = Date.UTC(1900, 0);
+
+/** A backfill is of the past: what is yet to come has its own time. */
+function pastOf({ entry, fromAt, toAt }: BackfillRange, now: Instant): BackfillRange {
+  if (!Number.isFinite(fromAt) || !Number.isFinite(toAt))
+    throw new LovageError("usage", "the span is no pair of times");
+  if (fromAt > toAt) throw new LovageError("usage", "the end of the span is before its beginning");
+  if (fromAt > now) {
+    const hint = "a backfill is of the past; what is yet to come runs in its time";
+    throw new LovageError("usage", "the span begins in the future", { hint });
+  }
+  return { entry, fromAt: Math.max(fromAt, earliestAt), toAt: Math.min(toAt, now) };
 }

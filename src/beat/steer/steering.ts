@@ -20,7 +20,7 @@ export interface BeatSteering {
   /** The next occurrences over all entries, in due order; paused ones are left out. At most `limit`. */
   upcoming(limit: number): readonly Upcoming[];
   /** All of the entries or, when one is not known, none. An entry paused already takes over who and why. */
-  pause(request: PauseRequest): Promise<readonly EntryReport[]>;
+  pause(request: PauseRequest): Promise<readonly PauseReport[]>;
   resume(request: ResumeRequest): Promise<readonly ResumeReport[]>;
   /** Sends the entry's task now; the schedule does not move. */
   run(request: RunRequest): Promise<RunReport>;
@@ -112,7 +112,12 @@ export interface ResumeRequest {
   readonly catchUp: boolean;
 }
 
-export interface ResumeReport extends EntryReport {
+export interface PauseReport extends EntryReport {
+  /** False: the broker could not be told yet. A beat that takes over before it is back does not know of it. */
+  readonly isTold: boolean;
+}
+
+export interface ResumeReport extends PauseReport {
   /** Occurrences of the pause that were given up, at least. */
   readonly given: number;
   readonly wasPaused: boolean;
@@ -136,7 +141,7 @@ export interface RunReport {
 
 export interface BackfillRange {
   readonly entry: string;
-  /** The first and the last instant that count, both included. */
+  /** The first and the last instant that count, both included. What is after now is left out. */
   readonly fromAt: Instant;
   readonly toAt: Instant;
 }

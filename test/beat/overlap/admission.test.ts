@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Candidate, OverlapGate } from "../../../src/beat/overlap/overlap.ts";
+import { RunGate } from "../../../src/beat/overlap/gate.ts";
+import type { Admission, Candidate, OverlapGate } from "../../../src/beat/overlap/overlap.ts";
+import { KnownRuns } from "../../../src/beat/overlap/runs.ts";
+import type { RunSource } from "../../../src/beat/overlap/source.ts";
 import { MemoryBroker } from "../../../src/broker/memory.ts";
-import { entryOf, stage, startAt } from "../../helper/beat-stage.ts";
+import { EventStream } from "../../../src/event.ts";
+import { entryOf, type Stage, stage, startAt } from "../../helper/beat-stage.ts";
+import { depose, onLooseCable } from "../../helper/loose-cable.ts";
 import { ManualClock } from "../../helper/manual-clock.ts";
 
 /** Lets everything go, and remembers what it was asked. */
@@ -15,6 +20,39 @@ function openGate(): OverlapGate & { readonly asked: Candidate[] } {
     },
     close: async () => undefined,
   };
+}
+
+/** Asks `admit` about each question, one after the other. */
+function gateBy(admit: OverlapGate["admit"]): OverlapGate {
+  return { admit, close: async () => undefined };
+}
+
+function letAllGo(candidates: readonly Candidate[]): Admission {
+  return { go: candidates.map(({ occurrence }) => occurrence), held: [] };
+}
+
+/** The real gate, over workers so quick that each run has ended once it is on its queue; of others nothing is known. */
+function quickWorkers(broker: MemoryBroker, clock: ManualClock) {
+  const source: RunSource = {
+    name: "the result backend",
+    needsResults: true,
+    look: async (runs) => {
+      const ended = new Set(broker.messages("celery").map(({ id }) => id));
+      for (const run of runs) if (ended.has(run.taskId)) run.progress = "ended";
+    },
+    close: async () => undefined,
+  };
+  const events = new EventStream();
+  const callOf = () => ({ queue: "celery", ignoresResult: false });
+  const tools = { scope: "test", clock, events, sources: [source], runs: new KnownRuns(), callOf };
+  return { overlap: new RunGate({ ...tools, limitMs: 86_400_000 }), emit: events.emit };
+}
+
+async function guarded(): Promise<{ readonly on: Stage; readonly cable: { isCut: boolean } }> {
+  const clock = new ManualClock(startAt);
+  const { broker, cable } = onLooseCable(clock);
+  const more = quickWorkers(broker, clock);
+  return { on: await stage({ clock, broker, entries: [entryOf({ overlap: "skip" })], more }), cable };
 }
 
 describe("an entry with an overlap policy", () => {
@@ -45,5 +83,83 @@ describe("an entry with an overlap policy", () => {
     await beat.reload([]);
     expect([...(await broker.leases.notes("test")).keys()]).toEqual([]);
     await beat.stop();
+  });
+
+  it("is held back by no run that was let go and then taken back by a pause", async () => {
+    const { on, cable } = await guarded();
+    const { clock, steering } = on;
+    await clock.advance(20_000);
+    cable.isCut = true;
+    await clock.advance(20_000);
+    await steering.pause({ entries: ["ten"], by: "alice", reason: null });
+    cable.isCut = false;
+    await clock.advance(10_000);
+    await steering.resume({ entries: ["ten"], by: "alice", catchUp: false });
+    await clock.advance(30_000);
+    expect(on.sent()).toEqual([10, 20, 60, 70, 80]);
+    await on.beat.stop();
+  });
+
+  it("is held back by no run that was let go here, and settled by another beat that led meanwhile", async () => {
+    const { on, cable } = await guarded();
+    const { clock, broker } = on;
+    const heldThere = gateBy(async (candidates) => ({
+      go: [],
+      held: candidates.map(({ occurrence }) => ({ occurrence, reason: "because" })),
+    }));
+    const entries = [entryOf({ overlap: "skip" })];
+    const other = await stage({ clock, broker, entries, label: "other:2", more: { overlap: heldThere } });
+    await clock.advance(15_000);
+    cable.isCut = true;
+    await clock.advance(6_000);
+    await depose(on);
+    await clock.advance(5_000);
+    expect(other.steering.show("ten")).toMatchObject({ skipped: 1, runs: 0 });
+    cable.isCut = false;
+    await other.beat.stop();
+    await clock.advance(29_000);
+    expect(on.sent()).toEqual([10, 30, 40, 50]);
+    await on.beat.stop();
+  });
+
+  it("of which a run is held back late takes none of the next ones twice", async () => {
+    const clock = new ManualClock(startAt);
+    const asked: number[] = [];
+    const overlap = gateBy(async (candidates) => {
+      const isFirst = asked.length === 0;
+      asked.push(...candidates.map(({ occurrence }) => (occurrence.dueAt - startAt) / 1000));
+      if (!isFirst) return letAllGo(candidates);
+      await clock.sleep(15_000);
+      return { go: [], held: candidates.map(({ occurrence }) => ({ occurrence, reason: "because" })) };
+    });
+    const on = await stage({ clock, entries: [entryOf({ overlap: "skip", maxRuns: 2 })], more: { overlap } });
+    await clock.advance(60_000);
+    expect(asked).toEqual([10, 20, 30]);
+    expect(on.sent()).toEqual([20, 30]);
+    expect(on.steering.show("ten")).toMatchObject({ runs: 2, skipped: 1 });
+    await on.beat.stop();
+  });
+
+  it("is held with the reason when its gate throws, and the next run is asked about again", async () => {
+    let questions = 0;
+    const overlap = gateBy(async (candidates) => {
+      questions += 1;
+      if (questions === 1) throw new Error("router is confused");
+      return letAllGo(candidates);
+    });
+    const on = await stage({ entries: [entryOf({ overlap: "skip" })], more: { overlap } });
+    await on.clock.advance(30_000);
+    expect(on.sent()).toEqual([20, 30]);
+    expect(on.eventsOf("occurrences-missed")).toMatchObject([
+      {
+        entry: "ten",
+        cause: "overlap",
+        fromAt: startAt + 10_000,
+        reason: expect.stringContaining("router is confused"),
+      },
+    ]);
+    expect(on.steering.show("ten")).toMatchObject({ runs: 2, skipped: 1 });
+    expect(on.steering.status()).toMatchObject({ unsent: 0, lateMs: 0 });
+    await on.beat.stop();
   });
 });

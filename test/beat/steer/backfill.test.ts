@@ -6,8 +6,9 @@ import { MemoryBroker } from "../../../src/broker/memory.ts";
 import type { Envelope } from "../../../src/protocol/envelope.ts";
 import { every } from "../../../src/schedule/interval.ts";
 import { MemoryStore } from "../../../src/store/memory.ts";
-import { entryOf, type Stage, stage, startAt } from "../../helper/beat-stage.ts";
+import { entryOf, envelopeOf, type Stage, stage, startAt } from "../../helper/beat-stage.ts";
 import { Life } from "../../helper/life.ts";
+import { onLooseCable } from "../../helper/loose-cable.ts";
 import { ManualClock } from "../../helper/manual-clock.ts";
 
 const by = "alice@desk";
@@ -72,6 +73,36 @@ describe("a preview", () => {
     expect(preview.atLeast).toBe(true);
     expect(preview.last.at(-1)).toBe(startAt);
     await on.beat.stop();
+  });
+
+  it("that takes long says soon that there are at least so many, and what the last ones are", async () => {
+    const clock = new ManualClock(startAt);
+    let spentMs = 0;
+    let questions = 0;
+    const schedule = every(60, { anchor: startAt });
+    const slow: typeof schedule = {
+      ...schedule,
+      bind: () => slow,
+      describe: () => schedule.describe(),
+      toJSON: () => schedule.toJSON(),
+      next: (after) => {
+        questions += 1;
+        spentMs += 1;
+        return schedule.next(after);
+      },
+    };
+    const spending = { now: clock.now, sleep: clock.sleep, monotonic: () => clock.monotonic() + spentMs };
+    const on = await stage({ clock, entries: [entryOf({ schedule: slow })], more: { clock: spending } });
+    const range = { entry: "ten", fromAt: startAt - 40 * 365 * 86_400_000, toAt: startAt };
+    const before = questions;
+    const preview = on.steering.previewBackfill(range);
+    expect(questions - before).toBeLessThan(500);
+    expect(preview).toMatchObject({ atLeast: true, first: [range.fromAt, expect.anything(), expect.anything()] });
+    expect(preview.count).toBeGreaterThan(100);
+    expect(preview.last.at(-1)).toBe(startAt);
+    const report = await on.steering.startBackfill({ ...range, perSecond: 1, by, reason });
+    expect(report).toMatchObject({ status: "running", total: null });
+    await stop(on);
   });
 
   it("of what makes no sense is refused, as is its start", async () => {
@@ -210,6 +241,43 @@ describe("a backfill", () => {
   });
 });
 
+describe("a backfill of which one message cannot be made", () => {
+  it("sends all the others, and says at its end how many failed and why", async () => {
+    const createEnvelope: typeof envelopeOf = (occurrence) => {
+      if (occurrence.dueAt === startAt - 60_000) throw new Error("args[0] is a function");
+      return envelopeOf(occurrence);
+    };
+    const on = await stage({ entries: [anchored()], more: { createEnvelope } });
+    const { id } = await on.steering.startBackfill(requestOf());
+    await on.clock.advance(9_000);
+    expect(on.sentAs("backfill")).toEqual(tens(-120, 0).filter((seconds) => seconds !== -60));
+    expect(await reportOf(on, id)).toMatchObject({
+      status: "done",
+      sent: 12,
+      failed: 1,
+      total: 13,
+      sentUpTo: startAt,
+      note: expect.stringContaining("args[0] is a function"),
+    });
+    expect(await marksOf(on.broker)).toEqual(["ten"]);
+    await on.beat.stop();
+  });
+
+  it("is done too when it is the last one, or all of them", async () => {
+    const createEnvelope: typeof envelopeOf = (occurrence) => {
+      if (occurrence.dueAt === startAt) throw new Error("args[0] is a function");
+      return envelopeOf(occurrence);
+    };
+    const on = await stage({ entries: [anchored()], more: { createEnvelope } });
+    const { id } = await on.steering.startBackfill(requestOf());
+    const none = await on.steering.startBackfill(requestOf({ fromAt: startAt }));
+    await on.clock.advance(9_000);
+    expect(await reportOf(on, id)).toMatchObject({ status: "done", sent: 12, failed: 1 });
+    expect(await reportOf(on, none.id)).toMatchObject({ status: "done", sent: 0, failed: 1 });
+    await on.beat.stop();
+  });
+});
+
 describe("a backfill that is stopped", () => {
   it("sends nothing more, and goes on exactly where it stopped", async () => {
     const on = await stage({ entries: [anchored()] });
@@ -310,6 +378,43 @@ describe("a backfill that is stopped", () => {
     await on.steering.resumeBackfill(id, by);
     await on.clock.advance(10_000);
     expect(on.sentAs("backfill")).toEqual(tens(-120, 0));
+    await on.beat.stop();
+  });
+
+  it("by a pause while the broker is away counts nothing as skipped, and sends each once when both are resumed", async () => {
+    const clock = new ManualClock(startAt);
+    const { broker, cable } = onLooseCable(clock);
+    const on = await stage({ clock, broker, entries: [anchored(600)] });
+    cable.isCut = true;
+    const { id } = await on.steering.startBackfill(requestOf({ fromAt: startAt - 7_200_000, perSecond: 100 }));
+    await clock.advance(5_000);
+    await on.steering.pause({ entries: ["ten"], by, reason: null });
+    cable.isCut = false;
+    await clock.advance(10_000);
+    expect(on.steering.show("ten")).toMatchObject({ skipped: 0, missed: 0, failed: 0 });
+    expect(await reportOf(on, id)).toMatchObject({ status: "stopped", sent: 0, failed: 0 });
+    await on.steering.resume({ entries: ["ten"], by, catchUp: false });
+    await on.steering.resumeBackfill(id, by);
+    await clock.advance(10_000);
+    expect(on.sentAs("backfill")).toEqual(Array.from({ length: 13 }, (_, index) => (index - 12) * 600));
+    expect(await reportOf(on, id)).toMatchObject({ status: "done", sent: 13, failed: 0, total: 13 });
+    expect(on.steering.show("ten")).toMatchObject({ skipped: 0, missed: 0, failed: 0 });
+    expect(on.eventsOf("occurrences-missed")).toEqual([]);
+    await on.beat.stop();
+  });
+
+  it("and resumed in the same moment, again and again, keeps to its rate", async () => {
+    const on = await stage({ entries: [anchored(86_400)] });
+    const { id } = await on.steering.startBackfill(requestOf({ fromAt: startAt - 100 * 86_400_000 }));
+    await on.clock.advance(1_010);
+    for (let round = 0; round < 5; round += 1) {
+      await on.steering.stopBackfill(id, by);
+      await on.steering.resumeBackfill(id, by);
+    }
+    const before = backfilled(on.broker).length;
+    await on.clock.advance(10_000);
+    expect(backfilled(on.broker).length - before).toBeGreaterThanOrEqual(19);
+    expect(backfilled(on.broker).length - before).toBeLessThanOrEqual(21);
     await on.beat.stop();
   });
 

@@ -317,22 +317,29 @@ describe("a pause lasts", () => {
     await third.beat.stop();
   });
 
-  it("no longer than its entry: one that comes back under its name is not paused, for the next leader neither", async () => {
+  it("longer than its entry is missing: moved to another file, or absent for one deployment, it comes back paused", async () => {
     const on = await paused();
     await on.beat.reload([]);
     await on.clock.advance(10_000);
     await on.beat.reload(entries);
     await on.clock.advance(1_000);
-    expect(on.steering.show("ten").paused).toBeNull();
-    await on.clock.advance(9_000);
-    expect(on.sent()).toEqual([10, 20, 40]);
+    expect(on.steering.show("ten").paused).toMatchObject({ by, reason });
+    expect(on.eventsOf("entry-paused")).toHaveLength(2);
+    await on.clock.advance(29_000);
+    expect(on.sent()).toEqual([10, 20]);
     await on.beat.stop();
+    // A beat whose files lack the entry leads for a while; whoever knows it again keeps it paused.
     const { clock, broker } = on;
-    const other = await stage({ clock, broker, entries, label: "other:2" });
-    expect(other.steering.show("ten").paused).toBeNull();
+    const without = await stage({ clock, broker, entries: [], label: "other:2" });
     await clock.advance(10_000);
-    expect(other.sent()).toEqual([10, 20, 40, 50]);
-    await other.beat.stop();
+    await without.beat.reload(entries);
+    expect(without.steering.show("ten").paused).toMatchObject({ by, reason });
+    await without.beat.stop();
+    const third = await stage({ clock, broker, entries, label: "other:3" });
+    expect(third.steering.show("ten").paused).toMatchObject({ by, reason });
+    await clock.advance(20_000);
+    expect(third.sent()).toEqual([10, 20]);
+    await third.beat.stop();
   });
 
   it("under names as odd as they come", async () => {
@@ -505,6 +512,34 @@ describe("resume", () => {
     await clock.advance(1000);
     expect(again.sent()).toEqual([365 * 86_400 + 1]);
     await again.beat.stop();
+  });
+
+  it("of many entries after a day shares one budget of counting among them all", async () => {
+    let questions = 0;
+    const schedule = every(1, { anchor: startAt });
+    const counting: typeof schedule = {
+      bind: () => counting,
+      describe: () => schedule.describe(),
+      toJSON: () => schedule.toJSON(),
+      next: (after) => {
+        questions += 1;
+        return schedule.next(after);
+      },
+    };
+    const names = Array.from({ length: 200 }, (_, index) => `e${index}`);
+    const on = await stage({ entries: names.map((name) => entryOf({ name, schedule: counting })) });
+    await pause(on, { entries: names });
+    on.clock.jump(86_400_000);
+    questions = 0;
+    const reports = await on.steering.resume({ entries: names, by, catchUp: false });
+    expect(questions).toBeLessThan(50_000);
+    expect(reports.filter(({ given, wasPaused }) => given >= 1 && wasPaused)).toHaveLength(200);
+    const told = on.eventsOf("occurrences-missed");
+    expect(told.filter(({ atLeast, toAt }) => atLeast && toAt === on.clock.now())).toHaveLength(200);
+    await on.clock.advance(1_000);
+    expect(on.sent("e0")).toEqual([86_401]);
+    expect(on.sent("e199")).toEqual([86_401]);
+    await on.beat.stop();
   });
 
   it("uses up none of max_runs for what it gave up", async () => {

@@ -6,6 +6,7 @@ import type { Envelope } from "../protocol/envelope.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Pause } from "../store/store.ts";
 import type { Occurrence } from "./occurrence.ts";
+import type { Ready } from "./ahead.ts";
 
 /** One occurrence with the message made for it. */
 export interface Dispatch {
@@ -33,6 +34,8 @@ export interface Refusal {
 export interface EntryNow {
   readonly entry: Entry;
   readonly paused: Pause | null;
+  /** Its message, where it was made ahead. */
+  readonly ready: Ready | null;
 }
 
 export function answerOf({ occurrence, envelope }: Dispatch, outcome: PublishOutcome, sentAt: Instant): Answer {
@@ -62,6 +65,12 @@ function staleReason({ entry, dueAt }: Occurrence, now: Instant): string | null 
   const { missedWithinMs } = entry;
   if (missedWithinMs === null || now - dueAt <= missedWithinMs + entry.jitterMs) return null;
   return "the broker was away for longer than missed_within";
+}
+
+/** The message made ahead, where it is of just this occurrence of the entry as it is now. */
+export function readyFor({ occasion, dueAt }: Occurrence, now: EntryNow | undefined): Envelope | null {
+  const ready = now?.ready ?? null;
+  return occasion === "scheduled" && ready?.dueAt === dueAt && ready.entry === now?.entry ? ready.envelope : null;
 }
 
 /** Whether it is of the schedule of one of these entries, and not sent by hand. */

@@ -44,6 +44,18 @@ export class Heap<Item> {
     return first;
   }
 
+  /** Items with keys up to `limit`, in no order, and not more than `most`. */
+  upTo(limit: number, most: number): readonly Item[] {
+    const found: Item[] = [];
+    const open = [0];
+    for (let index = open.pop(); index !== undefined && found.length < most; index = open.pop()) {
+      if (index >= this.#size || (this.#keys[index] as number) > limit) continue;
+      found.push(this.#items[index] as Item);
+      open.push(2 * index + 2, 2 * index + 1);
+    }
+    return found;
+  }
+
   clear(): void {
     this.#items = [];
     this.#size = 0;

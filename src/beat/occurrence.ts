@@ -4,6 +4,7 @@ import type { Mark } from "../broker/broker.ts";
 import type { Instant } from "../clock.ts";
 import type { Occasion } from "../event.ts";
 import type { Entry } from "../schedule/entry.ts";
+import type { Schedule } from "../schedule/schedule.ts";
 
 export interface Occurrence {
   readonly entry: Entry;
@@ -16,6 +17,17 @@ export interface Occurrence {
   readonly occasion: Occasion;
   /** Set for what was asked for by hand, in time or not: it does not move the schedule. */
   readonly byHand?: ByHand;
+}
+
+/** An entry's next occurrence, in its time. */
+export function scheduledOccurrence(of: {
+  readonly entry: Entry;
+  readonly schedule: Schedule;
+  readonly dueAt: Instant;
+}): Occurrence {
+  const { entry, schedule, dueAt } = of;
+  const nextDueAt = entry.options.expires === "next" ? schedule.next(dueAt) : null;
+  return { entry, dueAt, settlesAt: dueAt, nextDueAt, occasion: "scheduled" };
 }
 
 /** What is sent outside of the schedule has a mark of its own, so that it goes out once like all else. */

@@ -5,6 +5,7 @@ import { messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import type { EntryState, Pause } from "../store/store.ts";
+import type { Ready } from "./ahead.ts";
 import { Heap } from "./heap.ts";
 import { type Deferred, finishReason, isUsedUp, none, takenUpTo } from "./under-way.ts";
 import { anchored, freshState, isCurrent, jitterOf, nextAfter } from "./standing.ts";
@@ -20,6 +21,8 @@ export interface Slot {
   dueAt: Instant | null;
   /** `dueAt` with its jitter. */
   sendAt: Instant;
+  /** The message of the next occurrence, made ahead of its time. */
+  ready: Ready | null;
   /** Runs taken from the plan, settled or still under way. */
   taken: number;
   /** Nominal times taken from the plan and not settled yet, oldest first. */
@@ -168,6 +171,11 @@ export class Plan {
     this.put(slot);
   }
 
+  /** What is due by `at`, up to so many; it stays in the plan. */
+  dueBy(at: Instant, most: number): readonly DueSlot[] {
+    return this.#heap.upTo(at, most);
+  }
+
   /** The entry due first, if it is due by `now`. It is out of the plan until `put` puts it back. */
   popDue(now: Instant): DueSlot | undefined {
     return this.#heap.firstKey <= now ? this.#heap.pop() : undefined;
@@ -228,7 +236,7 @@ export class Plan {
     this.absentPauses.delete(entry.name);
     const { schedule } = entry;
     const { underWay = none, deferred = none } = slot ?? {};
-    const nothingDue = { dueAt: null, sendAt: 0, resumedAt: Number.NEGATIVE_INFINITY, fault: null };
+    const nothingDue = { dueAt: null, sendAt: 0, ready: null, resumedAt: Number.NEGATIVE_INFINITY, fault: null };
     const placed: Slot = {
       entry,
       schedule,

@@ -16,6 +16,7 @@ import {
   refusedFor,
   type EntryNow,
   isScheduledOf,
+  readyFor,
 } from "./dispatch.ts";
 import { markOf, type Occurrence } from "./occurrence.ts";
 
@@ -191,7 +192,8 @@ export class Publisher {
     if (refusal !== null) return refusal;
     try {
       const entry = standing?.entry ?? occurrence.entry;
-      return { occurrence, envelope: this.#options.createEnvelope({ ...occurrence, entry }, now) };
+      const ready = readyFor(occurrence, standing);
+      return { occurrence, envelope: ready ?? this.#options.createEnvelope({ ...occurrence, entry }, now) };
     } catch (error) {
       return { occurrence, cause: "refused", reason: messageOf(error) };
     }

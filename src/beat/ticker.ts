@@ -1,6 +1,7 @@
 // Looks at the clock when something is due, and every few seconds in any case, so that sleep and clock changes heal.
 import type { Clock, Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
+import { type Ahead, aheadMs } from "./ahead.ts";
 import type { Plan } from "./plan.ts";
 import type { Publisher } from "./publish.ts";
 import { type Tick, tick } from "./tick.ts";
@@ -12,6 +13,7 @@ export interface TickerOptions {
   readonly clock: Clock;
   readonly emit: Emit;
   readonly maxIntervalMs: number;
+  readonly ahead: Ahead;
   readonly onMissed: (missed: Tick["missed"]) => void;
   /** The wall clock has moved against the monotonic one, backwards where `byMs` is negative. */
   readonly onJump: (byMs: number) => void;
@@ -67,13 +69,30 @@ export class Ticker {
   async #rest(signal: AbortSignal): Promise<void> {
     const { plan, clock, maxIntervalMs } = this.#options;
     if (signal.aborted) return;
-    const waitMs = this.#isBacklogged() ? backlogPauseMs : Math.min(plan.wakeAt - clock.now(), maxIntervalMs);
+    const dueInMs = plan.wakeAt - clock.now();
+    const waitMs = this.#isBacklogged() ? backlogPauseMs : Math.min(dueInMs, maxIntervalMs);
     if (waitMs <= 0) {
       await new Promise((resolve) => setImmediate(resolve));
       return;
     }
     this.#nap = new AbortController();
-    await clock.sleep(waitMs, this.#nap.signal);
+    await this.#sleep(waitMs, dueInMs);
+  }
+
+  /** What is due when the sleep ends is made ready in the last part of it. */
+  async #sleep(waitMs: number, dueInMs: number): Promise<void> {
+    const { plan, clock, ahead } = this.#options;
+    const { signal } = this.#nap;
+    if (waitMs < dueInMs) {
+      const untilAheadMs = dueInMs - aheadMs;
+      await clock.sleep(untilAheadMs > 0 ? Math.min(waitMs, untilAheadMs) : waitMs, signal);
+      return;
+    }
+    const dueAt = plan.wakeAt;
+    if (waitMs > aheadMs) await clock.sleep(waitMs - aheadMs, signal);
+    await ahead.prepare(dueAt, signal);
+    const leftMs = dueAt - clock.now();
+    if (leftMs > 0) await clock.sleep(Math.min(leftMs, waitMs), signal);
   }
 
   #isBacklogged(): boolean {

@@ -21,6 +21,8 @@ export function beginRun(slot: Slot, dueAt: Instant): void {
 
 /** It is settled. Gives what was given up behind it, and can be written down now. */
 export function endRun(slot: Slot, dueAt: Instant): readonly Deferred[] {
+  // Of a burst, the messages that were made ahead would stay in memory for a day.
+  if (slot.ready !== null && slot.ready.dueAt <= dueAt) slot.ready = null;
   slot.underWay = slot.underWay.length <= 1 ? none : without(slot.underWay, dueAt);
   if (slot.deferred.length === 0) return none;
   const free = slot.deferred.filter(({ dropped }) => isFree(slot, dropped.toAt));

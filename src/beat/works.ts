@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Lease } from "../broker/lease.ts";
 import { Admission, type AdmissionOptions } from "./overlap/admission.ts";
+import { Ahead } from "./ahead.ts";
 import { Backfills } from "./steer/backfill.ts";
 import type { BeatOptions } from "./beat.ts";
 import type { Instant } from "../clock.ts";
@@ -47,7 +48,7 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
     ...options,
     entryNow: (name) => {
       const slot = plan.slots.get(name);
-      return slot && { entry: slot.entry, paused: slot.state.paused };
+      return slot && { entry: slot.entry, paused: slot.state.paused, ready: slot.ready };
     },
     settle: (answers, refusals) =>
       settleAll({ plan, ledger, admission, backfills, steer }, answers, refusals, clock.now()),
@@ -176,7 +177,7 @@ function createAdmission(
 }
 
 function createTicker(
-  { clock, emit, maxIntervalMs = defaultMaxIntervalMs }: BeatOptions,
+  { clock, emit, createEnvelope, maxIntervalMs = defaultMaxIntervalMs }: BeatOptions,
   {
     plan,
     ledger,
@@ -190,6 +191,7 @@ function createTicker(
     clock,
     emit,
     maxIntervalMs,
+    ahead: new Ahead({ plan, clock, createEnvelope }),
     onDue: (due) => others.admission.pass(due),
     onJump: (byMs) => {
       // What was sent by a clock that was days ahead must not silence its entries for days: see future.ts.

@@ -58,6 +58,7 @@ export class TemplateEnvelope implements Envelope {
   readonly #template: MessageTemplate;
   readonly #blanks: Blanks;
   readonly #varying: readonly string[];
+  #text: string | null = null;
 
   constructor(template: MessageTemplate, blanks: Blanks, varying: readonly string[]) {
     const { sample } = template;
@@ -96,9 +97,19 @@ export class TemplateEnvelope implements Envelope {
     return { ...headers, ...own, ...ids(headers, id, this.id) };
   }
 
-  encode(deliveryTag: string): string {
-    return this.#template.write(this.#blanks, deliveryTag);
+  /** Writes it now, under a delivery tag of its own; `encode` then only hands it out. */
+  prime(): void {
+    this.#text ??= this.#template.write(this.#blanks, randomUUID());
   }
+
+  encode(deliveryTag: string): string {
+    return this.#text ?? this.#template.write(this.#blanks, deliveryTag);
+  }
+}
+
+/** Has an envelope written ahead of its time, where it can be. */
+export function prime(envelope: Envelope): void {
+  if (envelope instanceof TemplateEnvelope) envelope.prime();
 }
 
 function fill(blank: Blank, { id, body, headers, expiration }: Blanks, deliveryTag: string): string {

@@ -7,6 +7,7 @@ import { MemoryStore } from "../../src/store/memory.ts";
 import type { Changes, EntryState, Store } from "../../src/store/store.ts";
 import { entryOf, type Stage, stage, startAt } from "../helper/beat-stage.ts";
 import { Life } from "../helper/life.ts";
+import { depose, onLooseCable } from "../helper/loose-cable.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
 
 const by = "alice@desk";
@@ -107,6 +108,26 @@ describe("a record shared by several beats", () => {
     await clock.advance(60_000);
     expect(second.sent()).toEqual([10, 20, 30]);
     await second.beat.stop();
+  });
+
+  it("does not let a new term of the same leader take again what is under way: max_runs holds", async () => {
+    const clock = new ManualClock(startAt);
+    const { broker, cable } = onLooseCable(clock);
+    const store = new SharedRecord(clock).open();
+    const on = await stage({ clock, broker, store, entries: [entryOf({ maxRuns: 3 })] });
+    await clock.advance(15_000);
+    cable.isCut = true;
+    await clock.advance(7_000);
+    await depose(on);
+    await clock.advance(5_000);
+    cable.isCut = false;
+    await clock.advance(100_000);
+    expect(on.eventsOf("beat-started")).toHaveLength(2);
+    expect(on.sent()).toEqual([10, 20, 30]);
+    expect(on.eventsOf("occurrence-duplicate")).toEqual([]);
+    expect(on.eventsOf("entry-finished")).toHaveLength(1);
+    expect(on.steering.show("ten")).toMatchObject({ runs: 3, nextAt: null });
+    await on.beat.stop();
   });
 
   it("keeps an entry paused that the first leader paused before it was killed, and resumed what it resumed", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LovageEvent, OccurrenceSent } from "../../src/event.ts";
+import type { LovageEvent, MissedCause, Occasion, OccurrenceSent } from "../../src/event.ts";
 import { EntryBook } from "../../src/monitor/entry-book.ts";
 import { createMetrics, type Metrics } from "../../src/monitor/metrics.ts";
 import { jitterFor } from "../../src/schedule/jitter.ts";
@@ -26,26 +26,32 @@ function sent(change: Partial<OccurrenceSent> = {}): OccurrenceSent {
   return { type: "occurrence-sent", ...what, sentAt: watchedFrom + 3, occurrence: "scheduled", ...change };
 }
 
-function missed(cause: "missed" | "stale" | "refused" | "paused" | "overlap", count = 1): LovageEvent {
+function missed(cause: MissedCause, count = 1, occurrence: Occasion = "scheduled"): LovageEvent {
   const span = { count, atLeast: false, fromAt: watchedFrom, toAt: watchedFrom };
-  return { type: "occurrences-missed", occurrence: "scheduled", entry: "a", cause, ...span, reason: "because" };
+  return { type: "occurrences-missed", occurrence, entry: "a", cause, ...span, reason: "because" };
+}
+
+function duplicate(occurrence: Occasion): LovageEvent {
+  return { type: "occurrence-duplicate", occurrence, entry: "a", dueAt: watchedFrom, taskId: "1" };
 }
 
 const moves: readonly (readonly [series: string, labels: Record<string, string>, event: LovageEvent, by: number])[] = [
   ["occurrences_due_total", {}, sent(), 1],
   ["occurrences_due_total", {}, sent({ occurrence: "missed" }), 1],
   ["occurrences_due_total", {}, sent({ occurrence: "manual" }), 0],
+  ["occurrences_due_total", {}, sent({ occurrence: "backfill" }), 0],
   ["occurrences_due_total", {}, missed("missed", 7), 7],
+  ["occurrences_due_total", {}, missed("refused"), 1],
+  ["occurrences_due_total", {}, missed("refused", 1, "manual"), 0],
+  ["occurrences_due_total", {}, missed("refused", 1, "backfill"), 0],
+  ["occurrences_due_total", {}, duplicate("scheduled"), 1],
+  ["occurrences_due_total", {}, duplicate("manual"), 0],
+  ["occurrences_due_total", {}, duplicate("backfill"), 0],
   ["occurrences_sent_total", { occasion: "scheduled" }, sent(), 1],
   ["occurrences_sent_total", { occasion: "missed" }, sent({ occurrence: "missed" }), 1],
   ["occurrences_sent_total", { occasion: "manual" }, sent({ occurrence: "manual" }), 1],
   ["occurrences_sent_total", { occasion: "backfill" }, sent({ occurrence: "backfill" }), 1],
-  [
-    "occurrences_duplicate_total",
-    {},
-    { type: "occurrence-duplicate", occurrence: "scheduled", entry: "a", dueAt: watchedFrom, taskId: "1" },
-    1,
-  ],
+  ["occurrences_duplicate_total", {}, duplicate("scheduled"), 1],
   ["occurrences_missed_total", {}, missed("missed", 12), 12],
   ["occurrences_skipped_total", { reason: "paused" }, missed("paused", 2), 2],
   ["occurrences_skipped_total", { reason: "overlap" }, missed("overlap"), 1],

@@ -1,6 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { systemClock } from "../../src/clock.ts";
-import { EventStream, type LovageEvent, type MissedCause, type OccurrenceSent } from "../../src/event.ts";
+import {
+  EventStream,
+  type LovageEvent,
+  type MissedCause,
+  type Occasion,
+  type OccurrenceSent,
+} from "../../src/event.ts";
 import { DeadMansSwitch } from "../../src/monitor/dead-mans-switch.ts";
 import { Pings } from "../../src/monitor/pings.ts";
 import type { EntryPing } from "../../src/schedule/entry.ts";
@@ -39,9 +45,9 @@ function sent(entry: string, occurrence: OccurrenceSent["occurrence"] = "schedul
   return { type: "occurrence-sent", entry, task: "t", taskId: "1", queue: "celery", dueAt: at, sentAt: at, occurrence };
 }
 
-function missed(entry: string, cause: MissedCause): LovageEvent {
+function missed(entry: string, cause: MissedCause, occurrence: Occasion = "scheduled"): LovageEvent {
   const span = { count: 1, atLeast: false, fromAt: at, toAt: at };
-  return { type: "occurrences-missed", occurrence: "scheduled", entry, cause, ...span, reason: "because" };
+  return { type: "occurrences-missed", occurrence, entry, cause, ...span, reason: "because" };
 }
 
 async function heard(target: PingTarget, ...paths: readonly string[]): Promise<void> {
@@ -76,6 +82,19 @@ describe("pings of entries", () => {
     on.events.emit(sent("last"));
     await heard(target, "/last");
   });
+
+  it.each(["manual", "backfill"] as const)(
+    "say nothing of a run by hand (%s) that is refused, or was on its queue already",
+    async (occurrence) => {
+      await using target = await pingTarget();
+      await using on = stage(target);
+      on.events.emit(missed("a", "refused", occurrence));
+      on.events.emit(missed("a", "stale", occurrence));
+      on.events.emit({ type: "occurrence-duplicate", occurrence, entry: "a", dueAt: at, taskId: "1" });
+      on.events.emit(sent("last"));
+      await heard(target, "/last");
+    },
+  );
 
   it("try three times, and tell when none was taken", async () => {
     await using target = await pingTarget();

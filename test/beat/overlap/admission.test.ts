@@ -5,6 +5,7 @@ import { KnownRuns } from "../../../src/beat/overlap/runs.ts";
 import type { RunSource } from "../../../src/beat/overlap/source.ts";
 import { MemoryBroker } from "../../../src/broker/memory.ts";
 import { EventStream } from "../../../src/event.ts";
+import type { Entry } from "../../../src/schedule/entry.ts";
 import { entryOf, type Stage, stage, startAt } from "../../helper/beat-stage.ts";
 import { depose, onLooseCable } from "../../helper/loose-cable.ts";
 import { ManualClock } from "../../helper/manual-clock.ts";
@@ -48,11 +49,13 @@ function quickWorkers(broker: MemoryBroker, clock: ManualClock) {
   return { overlap: new RunGate({ ...tools, limitMs: 86_400_000 }), emit: events.emit };
 }
 
-async function guarded(): Promise<{ readonly on: Stage; readonly cable: { isCut: boolean } }> {
+async function guarded(
+  others: readonly Entry[] = [],
+): Promise<{ readonly on: Stage; readonly cable: { isCut: boolean } }> {
   const clock = new ManualClock(startAt);
   const { broker, cable } = onLooseCable(clock);
   const more = quickWorkers(broker, clock);
-  return { on: await stage({ clock, broker, entries: [entryOf({ overlap: "skip" })], more }), cable };
+  return { on: await stage({ clock, broker, entries: [entryOf({ overlap: "skip" }), ...others], more }), cable };
 }
 
 describe("an entry with an overlap policy", () => {
@@ -85,8 +88,11 @@ describe("an entry with an overlap policy", () => {
     await beat.stop();
   });
 
-  it("is held back by no run that was let go and then taken back by a pause", async () => {
-    const { on, cable } = await guarded();
+  it.each([
+    ["on its way to a broker that does not answer", []],
+    ["in line behind another entry", [entryOf({ name: "other", seconds: 7 })]],
+  ])("is held back by no run that was let go and then taken back by a pause, %s", async (_where, others) => {
+    const { on, cable } = await guarded(others);
     const { clock, steering } = on;
     await clock.advance(20_000);
     cable.isCut = true;
@@ -96,7 +102,7 @@ describe("an entry with an overlap policy", () => {
     await clock.advance(10_000);
     await steering.resume({ entries: ["ten"], by: "alice", catchUp: false });
     await clock.advance(30_000);
-    expect(on.sent()).toEqual([10, 20, 60, 70, 80]);
+    expect(on.sent("ten")).toEqual([10, 20, 60, 70, 80]);
     await on.beat.stop();
   });
 

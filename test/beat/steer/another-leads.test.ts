@@ -28,6 +28,7 @@ describe("an order to a beat that leads no more", () => {
     await depose(first);
     await clock.advance(600);
     await second.steering.pause(bob);
+    await clock.advance(100);
     const before = await stateOf(first);
     await expect(first.steering.pause(alice)).rejects.toMatchObject({ code: "standby" });
     expect(await stateOf(first)).toEqual(before);
@@ -47,6 +48,7 @@ describe("an order to a beat that leads no more", () => {
     await depose(first);
     await clock.advance(600);
     await second.steering.resume({ ...bob, catchUp: false });
+    await clock.advance(100);
     await expect(first.steering.pause(alice)).rejects.toMatchObject({ code: "standby" });
     await clock.advance(5_000);
     await second.beat.stop();

@@ -228,6 +228,11 @@ describe("a run by hand", () => {
     const on = await stage({ entries, more: { createEnvelope } });
     const outcome = await run(on, { entry: "bad" }, 20_000).catch((error: unknown) => String(error));
     expect(JSON.stringify(outcome)).toContain("args[0] is a function");
+    expect(on.eventsOf("occurrences-missed")[0]).toMatchObject({
+      entry: "bad",
+      cause: "refused",
+      occurrence: "manual",
+    });
     expect(on.sent("ten")).toEqual([10, 20]);
     await on.beat.stop();
   });

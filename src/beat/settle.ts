@@ -65,19 +65,20 @@ export function settleMissed({ slot, dropped }: Missed, now: Instant): Settled {
   return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, "missed", dropped)], isUnsent: true };
 }
 
-/** What fell into a pause and is not made up. The grid of the schedule stays, for the newest of it is on the grid. */
-export function settlePaused(slot: Slot, dropped: Dropped, now: Instant): Settled {
+/** What its owner wished to be left out. The grid of the schedule stays, for the newest of it is on the grid. */
+export function settleSkipped(slot: Slot, dropped: Dropped, cause: "paused" | "overlap", now: Instant): Settled {
   const { entry } = slot;
-  const { count, toAt, reason } = dropped;
+  const { count, toAt, reason: why } = dropped;
   const { skipped, settledAt } = slot.state;
   slot.state = { ...slot.state, skipped: skipped + count, settledAt: Math.max(settledAt, toAt) };
-  const run = unsentRun(entry.name, toAt, { at: now, outcome: "skipped", reason: `${count} skipped; ${reason}` });
-  return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, "paused", dropped)], isUnsent: true };
+  const reason = cause === "paused" ? `${count} skipped; ${why}` : why;
+  const run = unsentRun(entry.name, toAt, { at: now, outcome: "skipped", reason });
+  return { states: [slot.state], runs: [run], events: [missedEvent(entry.name, cause, dropped)], isUnsent: true };
 }
 
 /** What had to wait behind a run that was still under way. */
 export function settleDeferred(slot: Slot, { dropped, cause }: Deferred, now: Instant): Settled {
-  return cause === "paused" ? settlePaused(slot, dropped, now) : settleMissed({ slot, dropped }, now);
+  return cause === "missed" ? settleMissed({ slot, dropped }, now) : settleSkipped(slot, dropped, cause, now);
 }
 
 /** A duplicate was a run all the same, whose answer had got lost; unless it was known already by its mark. */

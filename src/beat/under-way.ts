@@ -4,10 +4,10 @@ import type { Instant } from "../clock.ts";
 import type { Slot } from "./plan.ts";
 import type { Dropped } from "./recover.ts";
 
-/** Given up, and why: by policy, or because it fell into a pause. */
+/** Given up, and why: by policy, because it fell into a pause, or because the run before had not ended. */
 export interface Deferred {
   readonly dropped: Dropped;
-  readonly cause: "missed" | "paused";
+  readonly cause: "missed" | "paused" | "overlap";
 }
 
 /** One for all: of a hundred thousand entries most have nothing under way. */

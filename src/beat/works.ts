@@ -11,9 +11,18 @@ import { absurdMs } from "./absurd.ts";
 import { Ledger } from "./ledger.ts";
 import type { Occurrence } from "./occurrence.ts";
 import { runName, writeRun } from "./overlap/notes.ts";
+import type { Held } from "./overlap/overlap.ts";
 import { Plan } from "./plan.ts";
 import { Publisher } from "./publish.ts";
-import { missedEvent, type Settled, settleAnswers, settleDeferred, settleMissed, settleRefusals } from "./settle.ts";
+import {
+  missedEvent,
+  type Settled,
+  settleAnswers,
+  settleDeferred,
+  settleMissed,
+  settleRefusals,
+  settleSkipped,
+} from "./settle.ts";
 import { Steer } from "./steer/steer.ts";
 import type { BeatStatus } from "./steer/steering.ts";
 import { defer, endRun, takeBack } from "./under-way.ts";
@@ -166,14 +175,21 @@ function createAdmission(
     gate: overlap,
     send,
     stateOf: (name) => plan.slots.get(name)?.state,
-    hold: (held) => {
-      const refusals = held.map((one) => ({ ...one, cause: "overlap" as const }));
-      const settled = settleRefusals(plan.slots, refusals, clock.now());
-      for (const { occurrence } of held) plan.giveBack(occurrence.entry.name);
-      const occurrences = held.map(({ occurrence }) => occurrence);
-      ledger.settle([settled, ...settleBehind(plan, occurrences, clock.now())]);
-    },
+    hold: (held) => ledger.settle(held.flatMap((one) => settleHeld(plan, one, clock.now()))),
   });
+}
+
+/** A run that its overlap policy holds back is given up behind what is still on its way in front of it. */
+function settleHeld(plan: Plan, { occurrence, reason }: Held, now: Instant): readonly Settled[] {
+  const { entry, dueAt, settlesAt } = occurrence;
+  const slot = plan.slots.get(entry.name);
+  if (slot === undefined) return [settleRefusals(plan.slots, [{ occurrence, reason, cause: "overlap" }], now)];
+  plan.giveBack(entry.name);
+  const behind = endRun(slot, dueAt).map((deferred) => ({ ...settleDeferred(slot, deferred, now), events: [] }));
+  const dropped = { count: 1, atLeast: false, fromAt: dueAt, toAt: settlesAt, reason };
+  const events = [missedEvent(entry.name, "overlap", dropped)];
+  const isFree = defer(slot, { dropped, cause: "overlap" });
+  return [...behind, isFree ? settleSkipped(slot, dropped, "overlap", now) : { states: [], runs: [], events }];
 }
 
 function createTicker(

@@ -16,7 +16,7 @@ export interface Alive {
   readonly entries: number;
 }
 
-export const aliveEveryMs = 2000;
+const aliveEveryMs = 2000;
 
 /** Writes, at once where leading begins or ends, until the returned function is called; that also removes the file. */
 export function keepAlive(record: string, beat: Beat, events: EventStream): () => void {

@@ -37,10 +37,19 @@ export interface AskedBeat {
 /** Who will do: only the leader knows and changes the schedule, but a standby too tells how it is. */
 export type Wanted = "leader" | "anyone";
 
-interface Found {
+export interface FoundBeat {
   /** The node name. */
   readonly node: string;
   readonly status: BeatStatus;
+}
+
+export interface FindOptions {
+  /** Null: any. */
+  readonly scope: string | null;
+  /** Seconds. */
+  readonly timeout?: number | undefined;
+  /** Whether nobody else need answer. */
+  readonly isEnough?: (beat: FoundBeat) => boolean;
 }
 
 interface Search {
@@ -72,6 +81,7 @@ export function addAskOptions(command: Command): Command {
 export async function askBeat(options: AskOptions, wanted: Wanted = "leader"): Promise<AskedBeat | null> {
   const search = await prepare(options, wanted);
   const atDoor = options.remote === true ? null : await askDoor(search);
+  if (atDoor instanceof LovageError) return askInsteadOfDoor(search, atDoor);
   if (atDoor !== null && isWanted(atDoor.status, wanted)) return atDoor;
   await atDoor?.close();
   const found = await askBroker({ ...search, scope: atDoor?.status.scope ?? search.scope });
@@ -82,26 +92,43 @@ export async function askBeat(options: AskOptions, wanted: Wanted = "leader"): P
 async function prepare(options: AskOptions, wanted: Wanted): Promise<Search> {
   const opened = await openApp(options);
   const { app } = opened;
-  const scope = options.scope ?? (options.app === undefined ? null : app.name);
   const { timeout = standardTimeout } = options;
-  return { app, url: publishUrl(opened), scope, record: recordPath(options, app.conf), timeout, wanted };
+  const record = recordPath(options, app.conf);
+  return { app, url: publishUrl(opened), scope: askedScope(options, app), record, timeout, wanted };
+}
+
+/** Null: any, where neither `--scope` nor `-A` says which. */
+export function askedScope(options: AskOptions, { name }: App): string | null {
+  return options.scope ?? (options.app === undefined ? null : name);
 }
 
 function isWanted({ leads }: BeatStatus, wanted: Wanted): boolean {
   return leads || wanted === "anyone";
 }
 
-async function askDoor({ record, scope, timeout }: Search): Promise<AskedBeat | null> {
+/** An error where there is a door that does not serve: too many are at it, or beat hangs. */
+async function askDoor({ record, scope, timeout }: Search): Promise<AskedBeat | LovageError | null> {
   const timeoutMs = Math.max(timeout, patience) * 1000;
-  const door = await openDoor(record, { clock: systemClock, timeoutMs });
-  if (door === null) return null;
+  const ask = await openDoor(record, { clock: systemClock, timeoutMs });
+  if (ask === null) return null;
   try {
-    const status = await createRemoteSteering(door.ask, { scope, label: null }).status();
-    return askedBeat(status, "record", { ask: door.ask, close: async () => door.close() });
+    const status = await createRemoteSteering(ask, { scope, label: null }).status();
+    return askedBeat(status, "record", { ask, close: () => Promise.resolve() });
   } catch (error) {
-    door.close();
+    if (error instanceof LovageError && error.code === "store") return error;
     throw error;
   }
+}
+
+/** @throws LovageError what is wrong with the door, where the broker knows of no beat either */
+async function askInsteadOfDoor(search: Search, unserved: LovageError): Promise<AskedBeat> {
+  try {
+    const found = await askBroker(search);
+    if (found !== null) return found;
+  } catch (error) {
+    if (!(error instanceof LovageError && error.code === "broker")) throw error;
+  }
+  throw unserved;
 }
 
 async function askBroker(search: Search): Promise<AskedBeat | null> {
@@ -110,7 +137,10 @@ async function askBroker(search: Search): Promise<AskedBeat | null> {
   const control = new Control(app);
   const close = (): Promise<void> => app.close();
   try {
-    const found = choose(await findBeats(control, search), search.wanted);
+    const { scope, wanted } = search;
+    // With a known scope it is enough that its leader has answered.
+    const isEnough = ({ status }: FoundBeat): boolean => scope !== null && status.leads;
+    const found = choose(await findBeats(control, { scope, timeout, isEnough }), wanted);
     if (found !== null) return askedBeat(found.status, "broker", { ask: askByName(control, found, timeout), close });
   } catch (error) {
     await close();
@@ -120,7 +150,7 @@ async function askBroker(search: Search): Promise<AskedBeat | null> {
   return null;
 }
 
-function choose(found: readonly Found[], wanted: Wanted): Found | null {
+function choose(found: readonly FoundBeat[], wanted: Wanted): FoundBeat | null {
   const statuses = found.map(({ status }) => status);
   const scopes = [...new Set(statuses.map(({ scope }) => scope))];
   if (scopes.length > 1) {
@@ -137,14 +167,15 @@ function rank({ leads, term }: BeatStatus): number {
   return leads ? (term ?? 0) : -1;
 }
 
-/** With a known scope it is enough that its leader has answered. */
-async function findBeats(control: Control, { scope, timeout }: Search): Promise<readonly Found[]> {
-  const found: Found[] = [];
+/** All that answer over the broker in time. */
+export async function findBeats(control: Control, options: FindOptions): Promise<readonly FoundBeat[]> {
+  const { scope, timeout = standardTimeout, isEnough = () => false } = options;
+  const found: FoundBeat[] = [];
   await new Promise<void>((resolve, reject) => {
     const onReply = (reply: Readonly<Record<string, unknown>>): void => {
       const beats = Object.entries(reply).flatMap(([node, answer]) => foundBeat(node, answer));
       found.push(...beats);
-      if (scope !== null && beats.some(({ status }) => status.leads)) resolve();
+      if (beats.some(isEnough)) resolve();
     };
     const address = { pattern: everyBeat, matcher: "glob", timeout, reply: true, onReply } as const;
     control.broadcast("beat_status", { scope }, address).then(() => resolve(), reject);
@@ -153,7 +184,7 @@ async function findBeats(control: Control, { scope, timeout }: Search): Promise<
 }
 
 /** Whoever may have answered what: only a beat's status counts. */
-function foundBeat(node: string, answer: unknown): readonly Found[] {
+function foundBeat(node: string, answer: unknown): readonly FoundBeat[] {
   try {
     const status = readBeatAnswer(answer) as BeatStatus;
     return typeof status.scope === "string" && typeof status.label === "string" ? [{ node, status }] : [];
@@ -162,7 +193,7 @@ function foundBeat(node: string, answer: unknown): readonly Found[] {
   }
 }
 
-function askByName(control: Control, { node, status }: Found, timeout: number): Ask {
+function askByName(control: Control, { node, status }: FoundBeat, timeout: number): Ask {
   const seconds = Math.max(timeout, patience);
   return async (method, args) => {
     const address = { destination: [node], limit: 1, timeout: seconds, reply: true };

@@ -6,6 +6,7 @@ import { createLogger, type LogFormat } from "../log.ts";
 
 /** The lines to print for anything thrown. A bug of ours keeps its stack: nobody could find it without. */
 export function explain(error: unknown): readonly string[] {
+  if (isWithoutFolder(error)) return [folderGone];
   if (error instanceof ConfigError) return error.problems.map(formatProblem);
   if (error instanceof LovageError)
     return [error.hint === undefined ? error.message : `${error.message} (${error.hint})`];
@@ -13,8 +14,12 @@ export function explain(error: unknown): readonly string[] {
   return [`this is a bug in lovage, please report it: ${stack}`];
 }
 
+function isWithoutFolder(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error && error.syscall === "uv_cwd";
+}
+
 /** Prints the lines to stderr, each under the name of the command; as objects where a machine reads them. */
-export function printFailure(command: string, error: unknown, format: LogFormat = "text"): void {
+function printFailure(command: string, error: unknown, format: LogFormat = "text"): void {
   for (const line of explain(error)) printLine(command, line, format);
 }
 
@@ -87,10 +92,14 @@ function watchProcess(command: string, format: LogFormat): void {
 
 /** In the user's code by its place, else as a bug of ours. */
 export function strayText(error: unknown): string {
+  // Nothing can be placed where there is no folder.
+  if (isWithoutFolder(error)) return folderGone;
   const [problem] = importProblems(error, "");
   if (problem?.file !== undefined && problem.file !== shownPath("")) return formatProblem(problem);
   return explain(error).join("\n");
 }
 
+const folderGone =
+  "the working directory is gone (go to one that exists: a folder made anew under its name is another)";
 const starved = "a module of the project never finished loading (look for a top-level await that does not end)";
 const quit = "the project's code ended the process before the command was done (look for process.exit)";

@@ -45,7 +45,7 @@ export async function importLastRuns(
 }
 
 /** @throws LovageError (`usage`) when the file cannot be read or is no list of last runs */
-export function readLastRuns(file: string): LastRuns {
+function readLastRuns(file: string): LastRuns {
   const hint =
     "export_beat_schedule.py -A proj --last-runs celerybeat-schedule writes it; see docs/moving-from-celery-beat.md";
   let data: unknown;

@@ -14,8 +14,8 @@ import {
 } from "../beat/steer/pauses.ts";
 import { Plan, type Slot } from "../beat/plan.ts";
 import { reportOf } from "../beat/steer/report.ts";
-import { settlePaused } from "../beat/settle.ts";
-import type { EntryReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steer/steering.ts";
+import { settleSkipped } from "../beat/settle.ts";
+import type { EntryReport, PauseReport, PauseRequest, ResumeReport, ResumeRequest } from "../beat/steer/steering.ts";
 import type { Broker } from "../broker/broker.ts";
 import type { Lease } from "../broker/lease.ts";
 import { openBroker } from "../broker/open.ts";
@@ -82,7 +82,7 @@ export class OfflineSchedule {
     return [...this.#plan.slots.values()].map(reportOf);
   }
 
-  async pause({ entries, by, reason }: PauseRequest): Promise<readonly EntryReport[]> {
+  async pause({ entries, by, reason }: PauseRequest): Promise<readonly PauseReport[]> {
     const slots = this.#slots(entries);
     const now = systemClock.now();
     const pauses = slots.map(({ entry }): [string, Pause] => [
@@ -91,7 +91,7 @@ export class OfflineSchedule {
     ]);
     this.#plan.setPaused(new Map(pauses), now);
     await this.#write(slots, [], now);
-    return slots.map(reportOf);
+    return slots.map((slot) => ({ ...reportOf(slot), isTold: this.isNoted }));
   }
 
   /** @throws LovageError (`broker`) when the broker cannot be told: it would pause them again */
@@ -109,6 +109,7 @@ export class OfflineSchedule {
       ...reportOf(slot),
       given: given.get(slot)?.count ?? 0,
       wasPaused: given.has(slot),
+      isTold: this.isNoted,
     }));
   }
 
@@ -149,7 +150,7 @@ function giveUp(
   budget: CountBudget,
 ): { readonly count: number; readonly run: readonly Run[] } | null {
   const dropped = droppedBy(slot, now, budget);
-  return dropped === null ? null : { count: dropped.count, run: settlePaused(slot, dropped, now).runs };
+  return dropped === null ? null : { count: dropped.count, run: settleSkipped(slot, dropped, "paused", now).runs };
 }
 
 async function openOwn({ app }: Project, options: RecordOptions): Promise<Store> {

@@ -79,15 +79,21 @@ export async function readStates(options: RecordOptions, app: App): Promise<Read
   return stored?.entries ?? new Map();
 }
 
+/** Whether there is none yet: a file of ours that no beat has made. */
+export function isUnmade(options: RecordOptions, { conf }: App): boolean {
+  const location = recordPath(options, conf);
+  return storeClass(options, conf) === undefined && !isInRedis(location) && !existsSync(location);
+}
+
 /** Reads beat's record, of whatever kind, without locking or creating a file of ours; null where there is none yet. */
 export async function readRecord<Answer>(
   options: RecordOptions,
   app: App,
   read: (record: Store) => Promise<Answer>,
 ): Promise<Answer | null> {
+  if (isUnmade(options, app)) return null;
   const location = recordPath(options, app.conf);
   const isOurs = storeClass(options, app.conf) === undefined;
-  if (isOurs && !isInRedis(location) && !existsSync(location)) return null;
   const quiet = { emit: () => undefined, clock: systemClock };
   const store = await (isOurs ? openStoreReadOnly(location, sharedBy(options, app)) : openRecord(options, app, quiet));
   try {
@@ -98,7 +104,7 @@ export async function readRecord<Answer>(
 }
 
 /** `-S`, else the app's setting; undefined: a store of ours. */
-export function storeClass(options: RecordOptions, conf: Conf): string | undefined {
+function storeClass(options: RecordOptions, conf: Conf): string | undefined {
   return options.scheduler ?? conf.beatScheduler ?? undefined;
 }
 

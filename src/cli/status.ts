@@ -65,13 +65,8 @@ async function here(options: StatusOptions): Promise<Health> {
 /** A door that cannot be opened, or behind which nobody speaks, leaves the file. */
 async function atDoor(record: string): Promise<BeatStatus | null> {
   try {
-    const door = await openDoor(record, { clock: systemClock, timeoutMs: doorTimeoutMs });
-    if (door === null) return null;
-    try {
-      return await createRemoteSteering(door.ask, { scope: null, label: null }).status();
-    } finally {
-      door.close();
-    }
+    const ask = await openDoor(record, { clock: systemClock, timeoutMs: doorTimeoutMs });
+    return ask === null ? null : await createRemoteSteering(ask, { scope: null, label: null }).status();
   } catch (error) {
     if (error instanceof LovageError) return null;
     throw error;

@@ -17,7 +17,9 @@ function refine(text: string, command: Command): string {
   const line = text
     .replace(/^error: /, "")
     .trim()
-    .replaceAll("\n", " ");
+    .replaceAll("\n", " ")
+    // What was written may be an URL with a password.
+    .replaceAll(/:\/\/([^\s/@:]*):[^\s/]*@/g, "://$1:***@");
   const unexpected = line.startsWith("too many arguments") ? unexpectedArgument(command) : null;
   return `${fullName(command)}: ${unexpected ?? line}\n`;
 }

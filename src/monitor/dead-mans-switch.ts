@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { Service } from "../service.ts";
 import { knock, type KnockOptions } from "./knock.ts";
+import { shownUrl } from "./ping-url.ts";
 
 export interface DeadMansSwitchOptions {
   readonly url: string;
@@ -50,7 +51,7 @@ export class DeadMansSwitch implements Service {
   async #ping(): Promise<void> {
     const { url, clock, emit, knocking } = this.#options;
     const { signal } = this.#stopping;
-    const reason = await knock(url, { clock, signal, ...knocking });
-    if (reason !== null && !signal.aborted) emit({ type: "ping-failed", entry: "--ping", url, reason });
+    const { reason } = await knock(url, { clock, signal, ...knocking });
+    if (reason !== null && !signal.aborted) emit({ type: "ping-failed", entry: "--ping", url: shownUrl(url), reason });
   }
 }

@@ -2,6 +2,7 @@
 import { backoff, type BackoffOptions } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../error.ts";
+import { pingRequest } from "./ping-url.ts";
 
 export interface KnockOptions {
   readonly clock: Clock;
@@ -11,24 +12,32 @@ export interface KnockOptions {
   readonly limitMs?: number;
   readonly tries?: number;
   readonly retry?: BackoffOptions;
+  /** Whether somebody else waits for its slot: then a server that hangs is not tried again. */
+  readonly isInTheWay?: () => boolean;
 }
 
-const usual = { limitMs: 10_000, tries: 3, retry: { firstMs: 1000, mostMs: 10_000 } };
+export interface Knocked {
+  /** Null when the URL took it, else why not. */
+  readonly reason: string | null;
+  /** There was no answer in time. */
+  readonly isLate: boolean;
+}
 
-/** Null when the URL took it, else why not. Never rejects. */
-export async function knock(url: string, options: KnockOptions): Promise<string | null> {
-  const { clock, signal, tries, retry } = { ...usual, ...options };
+const usual = { limitMs: 10_000, tries: 3, retry: { firstMs: 1000, mostMs: 10_000 }, isInTheWay: () => false };
+
+/** Never rejects. */
+export async function knock(url: string, options: KnockOptions): Promise<Knocked> {
+  const { clock, signal, tries, retry, isInTheWay } = { ...usual, ...options };
   for (let failures = 0; ; ) {
-    const { reason, isFinal } = await tryOnce(url, { ...usual, ...options });
+    const { reason, isLate, isFinal } = await tryOnce(url, { ...usual, ...options });
     failures += 1;
-    if (reason === null || isFinal || failures >= tries || signal.aborted) return reason;
-    await clock.sleep(backoff(failures - 1, retry), signal);
-    if (signal.aborted) return reason;
+    const isLast = isFinal || failures >= tries || (isLate && isInTheWay());
+    if (!isLast) await clock.sleep(backoff(failures - 1, retry), signal);
+    if (isLast || signal.aborted) return { reason, isLate };
   }
 }
 
-interface Try {
-  readonly reason: string | null;
+interface Try extends Knocked {
   /** Asking again would give the same answer. */
   readonly isFinal: boolean;
 }
@@ -42,11 +51,13 @@ async function tryOnce(url: string, { clock, signal, limitMs }: KnockOptions & {
     end.abort();
   });
   try {
-    const response = await fetch(url, { signal: limit, headers: { "user-agent": "lovage" } });
+    const request = pingRequest(url);
+    const response = await fetch(request.url, { signal: limit, headers: request.headers });
     await response.body?.cancel();
     return judge(response.status);
   } catch (error) {
-    return { reason: isLate ? `no answer within ${limitMs / 1000} s` : reasonOf(error, signal), isFinal: false };
+    const reason = isLate ? `no answer within ${limitMs / 1000} s` : reasonOf(error, signal);
+    return { reason, isLate, isFinal: false };
   } finally {
     end.abort();
   }
@@ -54,8 +65,8 @@ async function tryOnce(url: string, { clock, signal, limitMs }: KnockOptions & {
 
 /** What the client did wrong it would do again; too many requests and time-outs pass. */
 function judge(status: number): Try {
-  if (status < 400) return { reason: null, isFinal: true };
-  return { reason: `status ${status}`, isFinal: status < 500 && status !== 408 && status !== 429 };
+  if (status < 400) return { reason: null, isLate: false, isFinal: true };
+  return { reason: `status ${status}`, isLate: false, isFinal: status < 500 && status !== 408 && status !== 429 };
 }
 
 /** `fetch failed` says nothing; what lies behind it does. */

@@ -63,10 +63,6 @@ export class Monitor {
     return isLive({ beat: this.status(), now: clock.now(), maxIntervalMs });
   }
 
-  isReady(): boolean {
-    return isReady({ beat: this.status() });
-  }
-
   health(): Health {
     return this.look().health;
   }
@@ -79,15 +75,6 @@ export class Monitor {
     return { beat, silenceMs: age, isLive: isLive(facts), health: judgeHealth(facts) };
   }
 
-  /** Entries that are set aside now. */
-  quarantined(): readonly { readonly entry: string; readonly reason: string }[] {
-    return this.troubles.quarantined.slice(0, mostQuarantined).flatMap((entry) => {
-      const reason = this.#faultOf(entry);
-      if (reason === null) this.troubles.mended(entry);
-      return reason === null ? [] : [{ entry, reason }];
-    });
-  }
-
   #facts(): HealthFacts {
     const { clock, maxIntervalMs } = this.#options;
     const beat = this.status();
@@ -98,7 +85,7 @@ export class Monitor {
       brokerAway: this.#brokerAway(beat),
       recordFailure: this.troubles.record,
       reloadProblems: this.troubles.problems,
-      quarantined: this.quarantined(),
+      quarantined: this.#sortOutQuarantined(),
     };
   }
 
@@ -109,6 +96,15 @@ export class Monitor {
     if (trouble !== null) return { forMs: now - trouble.since, reason: trouble.reason };
     if (beat === null || isReady({ beat })) return null;
     return { forMs: now - this.#startedAt, reason: "it has not answered yet" };
+  }
+
+  /** Forgets the entries that are mended, and tells of those that are still set aside. */
+  #sortOutQuarantined(): HealthFacts["quarantined"] {
+    return this.troubles.quarantined.slice(0, mostQuarantined).flatMap((entry) => {
+      const reason = this.#faultOf(entry);
+      if (reason === null) this.troubles.mended(entry);
+      return reason === null ? [] : [{ entry, reason }];
+    });
   }
 
   /** Null: it is mended, or gone, or another beat's by now. */

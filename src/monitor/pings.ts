@@ -4,6 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { Emit, EventStream, LovageEvent, Occasion } from "../event.ts";
 import type { EntryPing } from "../schedule/entry.ts";
 import { knock, type KnockOptions } from "./knock.ts";
+import { type Ping, PingLines } from "./ping-lines.ts";
+import { shownUrl } from "./ping-url.ts";
 
 export interface PingsOptions {
   readonly events: EventStream;
@@ -14,22 +16,14 @@ export interface PingsOptions {
   readonly knocking?: Pick<KnockOptions, "limitMs" | "tries" | "retry">;
 }
 
-interface Ping {
-  readonly entry: string;
-  readonly url: string;
-}
-
 const bySchedule: ReadonlySet<Occasion> = new Set(["scheduled", "missed"]);
-const mostAtOnce = 10;
 const stopMs = 1000;
 
 export class Pings {
   readonly #options: PingsOptions;
   readonly #stopping = new AbortController();
-  /** By kind and entry, in the order they go out: of what waits, only the newest is worth telling. */
-  readonly #waiting = new Map<string, Ping>();
-  /** One at a time for each entry, so that a late failure never comes after the success that followed it. */
-  readonly #running = new Map<string, Promise<void>>();
+  readonly #lines = new PingLines();
+  readonly #running = new Set<Promise<void>>();
   readonly #unsubscribe: () => void;
 
   constructor(options: PingsOptions) {
@@ -43,13 +37,13 @@ export class Pings {
     const limit = new AbortController();
     await Promise.race([this.#settled(), this.#options.clock.sleep(stopMs, limit.signal)]);
     limit.abort();
-    this.#waiting.clear();
+    this.#lines.clear();
     this.#stopping.abort();
     await this.#settled();
   }
 
   async #settled(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running.values());
+    while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
   #take(event: LovageEvent): void {
@@ -58,29 +52,27 @@ export class Pings {
     const { entry, kind } = tidings;
     const url = this.#options.pingOf(entry)?.[kind] ?? null;
     if (url === null) return;
-    const key = `${kind} ${entry}`;
-    this.#waiting.delete(key);
-    this.#waiting.set(key, { entry, url });
+    this.#lines.add({ entry, kind, url });
     this.#begin();
   }
 
   #begin(): void {
-    for (const [key, ping] of this.#waiting) {
-      if (this.#running.size >= mostAtOnce) return;
-      if (this.#running.has(ping.entry)) continue;
-      this.#waiting.delete(key);
+    for (let ping = this.#lines.next(); ping !== null; ping = this.#lines.next()) {
       const running = this.#send(ping).then(() => {
-        this.#running.delete(ping.entry);
+        this.#running.delete(running);
         this.#begin();
       });
-      this.#running.set(ping.entry, running);
+      this.#running.add(running);
     }
   }
 
-  async #send({ entry, url }: Ping): Promise<void> {
+  async #send(ping: Ping): Promise<void> {
     const { clock, emit, knocking } = this.#options;
-    const reason = await knock(url, { clock, signal: this.#stopping.signal, ...knocking });
-    if (reason !== null) emit({ type: "ping-failed", entry, url, reason });
+    const { entry, url } = ping;
+    const isInTheWay = (): boolean => this.#lines.isFull;
+    const { reason, isLate } = await knock(url, { clock, signal: this.#stopping.signal, isInTheWay, ...knocking });
+    this.#lines.done(ping, isLate);
+    if (reason !== null) emit({ type: "ping-failed", entry, url: shownUrl(url), reason });
   }
 }
 

@@ -1,6 +1,6 @@
 // The HTTP server of a beat: a few paths to read, nothing to change. A slow or rude client costs beat nothing.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { LovageError, messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Service } from "../service.ts";
@@ -27,21 +27,37 @@ export interface HttpServerOptions {
   readonly emit: Emit;
 }
 
-/** A client that sends or reads nothing for so long is let go. */
-const idleMs = 10_000;
-const mostConnections = 100;
+/** A client that sends or reads nothing for so long is let go; one that has not said what it wants, sooner. */
+const limits = {
+  requestTimeout: 10_000,
+  headersTimeout: 3000,
+  keepAliveTimeout: 5000,
+  connectionsCheckingInterval: 1000,
+};
+const mostConnections = 1000;
+/** More than these that want nothing make room: who comes now, a probe perhaps, does want something. */
+const mostIdle = 800;
 
 export class HttpServer implements Service {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
+  /** Connections without a request, the one that has been so for longest first. */
+  readonly #idle = new Set<Socket>();
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    this.#server = createServer({ requestTimeout: idleMs, headersTimeout: idleMs }, (request, response) => {
+    this.#server = createServer(limits, (request, response) => {
+      const { socket } = request;
+      this.#idle.delete(socket);
+      response.once("close", () => this.#rest(socket));
       void this.#answer(request, response);
     });
     this.#server.maxConnections = mostConnections;
-    this.#server.setTimeout(idleMs);
+    this.#server.setTimeout(limits.requestTimeout);
+    this.#server.on("connection", (socket) => {
+      socket.once("close", () => this.#idle.delete(socket));
+      this.#rest(socket);
+    });
   }
 
   /** Where it listens. */
@@ -68,6 +84,13 @@ export class HttpServer implements Service {
   stop(): Promise<void> {
     this.#server.closeAllConnections();
     return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #rest(socket: Socket): void {
+    if (socket.destroyed) return;
+    this.#idle.add(socket);
+    const [longest] = this.#idle;
+    if (this.#idle.size > mostIdle) longest?.destroy();
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {

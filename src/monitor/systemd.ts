@@ -2,6 +2,7 @@
 // datagram sockets in the file system, so a shell that starts with beat hands each message on to `systemd-notify`: to start
 // a program from a process of many hundred megabytes would hold up its loop each time.
 import { type ChildProcess, spawn } from "node:child_process";
+import { backoff } from "../backoff.ts";
 import type { Clock } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
@@ -26,6 +27,8 @@ export interface SystemdPlace {
 const statusMs = 5000;
 /** A start that takes long, because a server is away or a schedule is large, is none that hangs. */
 const startMs = 30_000;
+/** Between one helper and the next; the longest is not much against the time in which systemd wants to hear of us. */
+const restart = { firstMs: 100, mostMs: 10_000 };
 /**
  * One message a line, its variables separated by tabs. A signal to stop goes to all processes of a service: this one has to
  * tell of the stop.
@@ -49,18 +52,18 @@ export class Systemd {
   readonly #place: SystemdPlace;
   readonly #options: SystemdOptions;
   readonly #stopping = new AbortController();
-  readonly #helper: ChildProcess;
+  /** Null while there is none: what is told meanwhile is lost, but for how things stand. */
+  #helper: ChildProcess | null = null;
+  #ends = 0;
+  #standing: readonly string[] = [];
   #status = "";
   #isReady = false;
-  #isBroken = false;
-  #isReported = false;
+  #reported = "";
 
   constructor(place: SystemdPlace, options: SystemdOptions) {
     this.#place = place;
     this.#options = options;
-    const env = { PATH: process.env["PATH"], NOTIFY_SOCKET: place.socket };
-    this.#helper = spawn("/bin/sh", ["-c", helper], { env, stdio: ["pipe", "ignore", "pipe"] });
-    this.#watchHelper();
+    this.#startHelper();
     void this.#keepStatus();
     if (place.watchdogMs !== null) void this.#keepAlive(place.watchdogMs / 2);
   }
@@ -69,12 +72,16 @@ export class Systemd {
   ready(): void {
     this.#isReady = true;
     this.#status = this.#options.status();
-    this.#tell("READY=1", `STATUS=${this.#status}`);
+    this.#standing = ["READY=1"];
+    this.#tell(...this.#standing, `STATUS=${this.#status}`);
   }
 
   /** `systemctl reload` returns when `work` is done. */
   async reload(work: () => Promise<void>): Promise<void> {
-    if (this.#isReady) this.#tell("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    if (this.#isReady) {
+      this.#standing = ["RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`];
+      this.#tell(...this.#standing);
+    }
     await work();
     if (this.#isReady) this.ready();
   }
@@ -82,8 +89,9 @@ export class Systemd {
   /** Says so, and no more: the process is about to end. */
   stopping(): void {
     this.#stopping.abort();
+    if (this.#helper === null) this.#startHelper();
     this.#tell("STOPPING=1", "STATUS=stopping");
-    this.#helper.stdin?.end();
+    this.#helper?.stdin?.end();
   }
 
   /** Something may have changed that is worth knowing at once. */
@@ -113,28 +121,45 @@ export class Systemd {
   }
 
   #tell(...variables: readonly string[]): void {
-    if (this.#isBroken) return;
-    this.#helper.stdin?.write(`${variables.map(oneLine).join("\t")}\n`);
+    this.#helper?.stdin?.write(`${variables.map(oneLine).join("\t")}\n`);
   }
 
-  #watchHelper(): void {
-    const { stdin, stderr } = this.#helper;
-    this.#helper.unref();
-    this.#helper.on("error", (error) => this.#break(messageOf(error)));
-    this.#helper.on("exit", () => this.#break("the shell that speaks to it has ended"));
-    stdin?.on("error", (error) => this.#break(messageOf(error)));
-    stderr?.setEncoding("utf8").on("data", (text: string) => this.#report(text.trim()));
+  #startHelper(): void {
+    try {
+      const env = { PATH: process.env["PATH"], NOTIFY_SOCKET: this.#place.socket };
+      this.#watch(spawn("/bin/sh", ["-c", helper], { env, stdio: ["pipe", "ignore", "pipe"] }));
+    } catch (error) {
+      void this.#replace(null, messageOf(error));
+    }
   }
 
-  #break(reason: string): void {
-    this.#isBroken = true;
-    this.#report(reason);
+  #watch(child: ChildProcess): void {
+    this.#helper = child;
+    const end = (reason: string): void => void this.#replace(child, reason);
+    child.unref();
+    child.on("error", (error) => end(messageOf(error))).on("exit", () => end("the shell that speaks to it has ended"));
+    child.stdin?.on("error", (error) => end(messageOf(error)));
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => this.#report(text.trim()));
   }
 
-  /** Once: it would be the same each time, and the next message is sent all the same. */
+  /** Somebody has killed it: without another, systemd would take silence for a beat that hangs. */
+  async #replace(child: ChildProcess | null, reason: string): Promise<void> {
+    const { signal } = this.#stopping;
+    if (child !== this.#helper || signal.aborted) return;
+    this.#helper = null;
+    this.#report(`${reason}; another is started`);
+    this.#ends += 1;
+    await this.#options.clock.sleep(backoff(this.#ends - 1, restart), signal);
+    if (signal.aborted) return;
+    this.#startHelper();
+    const isLive = this.#place.watchdogMs !== null && this.#options.isLive();
+    this.#tell(...this.#standing, `STATUS=${this.#status}`, ...(isLive ? ["WATCHDOG=1"] : []));
+  }
+
+  /** The same not again: the next message is sent all the same. */
   #report(reason: string): void {
-    if (this.#isReported || this.#stopping.signal.aborted) return;
-    this.#isReported = true;
+    if (reason === this.#reported || this.#stopping.signal.aborted) return;
+    this.#reported = reason;
     this.#options.emit({ type: "failure", where: `systemd is not told at ${this.#place.socket}`, reason });
   }
 }

@@ -104,13 +104,16 @@ function exclusionWords(exclusion: unknown): unknown {
 function optionWords(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   const words = snakeKeys(options);
   for (const key of ["eta", "expires"]) if (words[key] instanceof Date) words[key] = timeWords(words[key]);
-  for (const key of ["link", "link_error"]) if (key in words) words[key] = signatureWords(words[key]);
+  for (const key of ["link", "link_error"]) if (key in words) words[key] = linkWords(words[key]);
   return words;
+}
+
+function linkWords(link: unknown): unknown {
+  return Array.isArray(link) ? link.map(signatureWords) : signatureWords(link);
 }
 
 /** Signatures know themselves how they are written into a message. */
 function signatureWords(signature: unknown): unknown {
-  if (Array.isArray(signature)) return signature.map(signatureWords);
   if (typeof signature !== "object" || signature === null) return signature;
   const { toJSON } = signature as { readonly toJSON?: unknown };
   return typeof toJSON === "function" ? (toJSON.call(signature) as unknown) : signature;

@@ -4,12 +4,12 @@ import type { Entry } from "./entry.ts";
 import { attemptInto } from "./parse-attempt.ts";
 import type { EntryPlace } from "./parse-entry.ts";
 import { buildEntry } from "./parse-entry.ts";
+import { checkEntryShape, checkHeadShape } from "./parse-shape.ts";
 import { readSource } from "./parse-source.ts";
 import type { EntrySource } from "./parse-source.ts";
 import type { Issue } from "./schema-issues.ts";
-import { toIssues, valueAt } from "./schema-issues.ts";
+import { valueAt } from "./schema-issues.ts";
 import type { DefaultsData, EntryData, FileHead } from "./schema.ts";
-import { entrySchema, fileHeadSchema } from "./schema.ts";
 import { assertZone } from "./zone.ts";
 
 export interface FileDefaults {
@@ -54,9 +54,9 @@ export function checkScheduleText(text: string, file: string, defaults: FileDefa
 
 /** With mistakes in the head, the entries are checked as if it said nothing, so that theirs are found too. */
 function checkHead(head: unknown, issues: Issue[]): FileHead {
-  const result = fileHeadSchema.safeParse(head);
-  if (!result.success) {
-    for (const issue of toIssues(result.error.issues, head)) issues.push(issue);
+  const result = checkHeadShape(head);
+  if ("issues" in result) {
+    for (const issue of result.issues) issues.push(issue);
     return {};
   }
   const { timezone, defaults } = result.data;
@@ -69,11 +69,8 @@ type CheckedOne = { readonly checked: CheckedEntry; readonly entry: Entry } | { 
 function checkEntry(source: EntrySource, place: EntryPlace, defaults: DefaultsData | undefined): CheckedOne {
   const at = ["entries", source.name];
   if (source.name === "") return { issues: [{ path: at, message: "an entry needs a name", isKey: true }] };
-  const parsed = entrySchema.safeParse(source.value);
-  if (!parsed.success) {
-    const issues = toIssues(parsed.error.issues, source.value, at);
-    return { issues: [...issues, ...issuesOfRest(source, place, issues)] };
-  }
+  const parsed = checkEntryShape(source.value, at);
+  if ("issues" in parsed) return { issues: [...parsed.issues, ...issuesOfRest(source, place, parsed.issues)] };
   const data = withDefaults(parsed.data, defaults);
   const built = buildEntry(data, place);
   if ("entry" in built) return { checked: { place, data }, entry: built.entry };
@@ -92,8 +89,8 @@ function issuesOfRest(source: EntrySource, place: EntryPlace, issues: readonly I
   if (typeof source.value !== "object" || source.value === null) return [];
   const broken = new Set(issues.map(({ path }) => path[2]));
   const rest = Object.entries(source.value).filter(([key]) => !broken.has(key));
-  const parsed = entrySchema.safeParse({ task: "stand-in", schedule: 1, ...Object.fromEntries(rest) });
-  if (!parsed.success) return [];
+  const parsed = checkEntryShape({ task: "stand-in", schedule: 1, ...Object.fromEntries(rest) }, []);
+  if ("issues" in parsed) return [];
   const built = buildEntry(parsed.data, place);
   return "entry" in built
     ? []

@@ -9,9 +9,9 @@ import { buildEntry } from "./parse-entry.ts";
 import { checkScheduleText } from "./parse-file.ts";
 import type { FileDefaults } from "./parse-file.ts";
 import { assertNames } from "./parse-frozen.ts";
+import { checkEntryShape } from "./parse-shape.ts";
 import type { Issue } from "./schema-issues.ts";
-import { formatPath, toIssues } from "./schema-issues.ts";
-import { entrySchema } from "./schema.ts";
+import { formatPath } from "./schema-issues.ts";
 
 export type { EntryDefinition } from "./parse-definition.ts";
 
@@ -36,9 +36,8 @@ export function createEntry(definition: EntryDefinition, defaults: EntryDefaults
   }
   const { data, given } = toFileWords(definition);
   assertKept(definition, defaults.source);
-  const checked = entrySchema.safeParse(data);
-  const issues = checked.success ? [] : toIssues(checked.error.issues, data, ["entries", name]);
-  if (!checked.success) throw codeError(issues, defaults.source);
+  const checked = checkEntryShape(data, ["entries", name]);
+  if ("issues" in checked) throw codeError(checked.issues, defaults.source);
   const built = buildEntry(checked.data, { ...defaults, name }, given);
   if ("entry" in built) return built.entry;
   const placed = built.issues.map((issue) => ({ ...issue, path: ["entries", name, ...issue.path] }));

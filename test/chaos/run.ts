@@ -7,7 +7,7 @@ import { sentOnRedis } from "../helper/fleet-messages.ts";
 import { audit, type Findings, faultsOf } from "./audit.ts";
 import { longestSpanMs, makeEntries } from "./entries.ts";
 import { randomFrom } from "./random.ts";
-import { type Action, describeAction, writeScript } from "./script.ts";
+import { type Action, describeAction, leaseMs, writeScript } from "./script.ts";
 import { scope, Stage } from "./stage.ts";
 import { watchSilence } from "./silence.ts";
 
@@ -79,8 +79,12 @@ async function play(stage: Stage, actions: readonly Action[], say: (line: string
   }
 }
 
-/** Until the marks of all entries are as far as the true time: clocks that ran ahead are caught up with, the rest made up. */
+/**
+ * Until the marks of all entries are as far as the true time: clocks that ran ahead are caught up with, the rest made up. Not
+ * before each entry was due by clocks that are right: what went by a wrong one until just now may look stuck, and is only late.
+ */
 async function recover(stage: Stage, client: Redis): Promise<{ faults: readonly string[]; untilAt: number }> {
+  await systemClock.sleep(leaseMs + Math.max(...stage.entries.map(longestSpanMs)));
   const limitAt = systemClock.monotonic() + recoveryMs;
   for (;;) {
     const marks = await client.hgetall(`lovage:${scope}:marks`).catch((): Record<string, string> => ({}));

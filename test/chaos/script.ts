@@ -37,7 +37,7 @@ export interface ScriptOptions {
   readonly skewMs: number;
 }
 
-const leaseMs = 10_000;
+export const leaseMs = 10_000;
 
 type Maker = (random: Random, target: Target, skewMs: number) => Misfortune;
 

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { App } from "../../src/app/app.ts";
 import { Door } from "../../src/beat/reach/door.ts";
@@ -23,6 +25,8 @@ interface Stage {
   readonly onBroker: (stub: StubOptions, hostname?: string) => Promise<SteeringStub>;
   /** A beat on the record of the stage. */
   readonly onRecord: (stub: StubOptions) => Promise<SteeringStub>;
+  /** All places at its door are taken by clients that say nothing. */
+  readonly crowd: () => Promise<void>;
   readonly ask: (options?: Partial<AskOptions>, wanted?: Wanted) => Promise<AskedBeat | null>;
 }
 
@@ -53,17 +57,22 @@ function createStage(): Stage {
   const onRecord: Stage["onRecord"] = async (stub) => {
     writeFileSync(record, "");
     const steering = stubSteering(stub);
-    const door = new Door({ record, steering, emit: () => undefined });
+    const door = new Door({ record, steering, emit: () => undefined, idleMs: 60_000 });
     await door.start();
     cleanups.push(() => door.stop());
     return steering;
+  };
+  const crowd: Stage["crowd"] = async () => {
+    const sockets = Array.from({ length: 256 }, () => connect(`${record}-socket`).on("error", () => undefined));
+    cleanups.push(() => sockets.forEach((socket) => socket.destroy()));
+    await Promise.all(sockets.map((socket) => once(socket, "connect")));
   };
   const ask: Stage["ask"] = async (more, wanted) => {
     const asked = await askBeat({ ...options, ...more }, wanted);
     if (asked !== null) cleanups.push(asked.close);
     return asked;
   };
-  return { options, onBroker, onRecord, ask };
+  return { options, onBroker, onRecord, crowd, ask };
 }
 
 const run = { entry: "tick", by: "alice@here", reason: null };
@@ -98,6 +107,21 @@ describe("a command that looks for the running beat", () => {
     expect(leader.told.map(({ method }) => method)).toEqual(["run", "show"]);
     expect(standby.told).toEqual([]);
     expect(await ask({}, "anyone")).toMatchObject({ via: "record", leader: "here:1", status: { leads: false } });
+  });
+
+  it("asks over the broker when the door of the record is crowded, and says what is wrong with it when nobody is there", async () => {
+    const { ask, onRecord, onBroker, crowd } = createStage();
+    await onRecord({ label: "here:1" });
+    await crowd();
+    for (const broker of [undefined, "redis://127.0.0.1:1/0"]) {
+      const refusal = ask(broker === undefined ? { timeout: 0.1 } : { broker });
+      await expect(refusal).rejects.toMatchObject({
+        code: "store",
+        message: expect.stringContaining("ended before it answered") as unknown,
+      });
+    }
+    await onBroker({ label: "here:1" });
+    expect(await ask()).toMatchObject({ via: "broker", leader: "here:1" });
   });
 
   it("asks over the broker at once with --remote, and takes the leader of the newest term", async () => {

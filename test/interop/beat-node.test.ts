@@ -70,13 +70,8 @@ function celery(...words: readonly string[]): Promise<Told> {
 const soon = ["-t", "20", "-d", node];
 
 async function statusAtDoor(record: string): Promise<BeatStatus | null> {
-  const door = await openDoor(folder.file(record), { clock: systemClock, timeoutMs: 20_000 });
-  if (door === null) return null;
-  try {
-    return await createRemoteSteering(door.ask, { scope: null, label: null }).status();
-  } finally {
-    door.close();
-  }
+  const ask = await openDoor(folder.file(record), { clock: systemClock, timeoutMs: 20_000 });
+  return ask === null ? null : createRemoteSteering(ask, { scope: null, label: null }).status();
 }
 
 describe.skipIf(!isReady)("a running beat and Celery's tools", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { EventStream } from "../../src/event.ts";
+import { isReady } from "../../src/monitor/health.ts";
 import { Monitor } from "../../src/monitor/monitor.ts";
 import { statusLine } from "../../src/monitor/status-line.ts";
 import { ManualClock } from "../helper/manual-clock.ts";
@@ -18,7 +19,7 @@ describe("the health of a beat", () => {
         schedule: { status: "ok", text: "2 entries" },
       },
     });
-    expect([monitor.isLive(), monitor.isReady()]).toEqual([true, true]);
+    expect([monitor.isLive(), isReady({ beat: monitor.status() })]).toEqual([true, true]);
   });
 
   it("is ok for a standby, which says who leads", () => {
@@ -28,7 +29,7 @@ describe("the health of a beat", () => {
       status: "ok",
       checks: { broker: { text: "standing by: web-2:7 leads" } },
     });
-    expect([beat.monitor.isLive(), beat.monitor.isReady()]).toEqual([true, true]);
+    expect([beat.monitor.isLive(), isReady({ beat: beat.monitor.status() })]).toEqual([true, true]);
   });
 
   it("is live and not ready while beat starts", () => {
@@ -38,7 +39,7 @@ describe("the health of a beat", () => {
       maxIntervalMs: 5000,
     });
     expect(monitor.health()).toMatchObject({ status: "degraded", checks: { loop: { text: "beat is starting" } } });
-    expect([monitor.isLive(), monitor.isReady()]).toEqual([true, false]);
+    expect([monitor.isLive(), isReady({ beat: monitor.status() })]).toEqual([true, false]);
   });
 
   it("is down when the loop has missed three looks at the clock", async () => {
@@ -89,7 +90,11 @@ describe("the health of a beat", () => {
     });
     await clock.advance(60_000);
     beat.status = { ...leading, lookedAt: clock.now() };
-    expect([monitor.health().status, monitor.isLive(), monitor.isReady()]).toEqual(["down", true, true]);
+    expect([monitor.health().status, monitor.isLive(), isReady({ beat: monitor.status() })]).toEqual([
+      "down",
+      true,
+      true,
+    ]);
     events.emit({ type: "broker-connected", url: "redis://r" });
     expect(monitor.health().status).toBe("ok");
   });
@@ -118,7 +123,7 @@ describe("the health of a beat", () => {
   it("is not ready, and down after a minute, while nobody is known to lead", async () => {
     const beat = watchedBeat();
     beat.status = { ...leading, leads: false, leader: null };
-    expect([beat.monitor.isReady(), beat.monitor.isLive()]).toEqual([false, true]);
+    expect([isReady({ beat: beat.monitor.status() }), beat.monitor.isLive()]).toEqual([false, true]);
     expect(beat.monitor.health()).toMatchObject({
       status: "degraded",
       checks: { broker: { text: "the broker has been away for 0 ms: it has not answered yet" } },

@@ -155,18 +155,45 @@ describe("pings of entries", () => {
     await heard(target, "/1", "/6/fail", "/7");
   });
 
-  it("are ten at once at most", async () => {
+  it("are two at once at most on one host, and all go out in the end", async () => {
     await using target = await pingTarget();
     const names = Array.from({ length: 40 }, (_, index) => `e${index}`);
     for (const name of names) target.answers.set(`/${name}`, [null]);
     await using on = stage(target);
     for (const name of names) on.events.emit(sent(name));
-    await waitUntil(() => target.open.now === 10, { what: "ten pings" });
-    while (target.paths.length < 40 || target.open.now > 0) {
-      target.release();
-      await systemClock.sleep(2);
-    }
-    expect([target.open.most, new Set(target.paths).size]).toEqual([10, 40]);
+    await waitUntil(() => target.open.now === 2, { what: "two pings" });
+    target.release();
+    await waitUntil(() => target.paths.length === 40, { what: "all pings" });
+    expect([target.open.most, new Set(target.paths).size]).toEqual([2, 40]);
+  });
+
+  it("go out to others while a host hangs, and it is tried once only while others wait", async () => {
+    const hosts = await Promise.all(Array.from({ length: 6 }, () => pingTarget()));
+    const [well, ...hanging] = hosts;
+    if (well === undefined) throw new Error("no host");
+    for (const host of hanging) for (const path of ["/a", "/b"]) host.answers.set(path, [null, null, null]);
+    const pingOf = (entry: string): EntryPing => {
+      const [host = "", path = ""] = entry.split(" ");
+      return { success: `${hosts[Number(host)]?.url}/${path}`, failure: null };
+    };
+    await using on = stage(well, pingOf, 200);
+    for (const path of ["a", "b"]) for (const host of [1, 2, 3, 4, 5]) on.events.emit(sent(`${host} ${path}`));
+    on.events.emit(sent("0 a"));
+    await heard(well, "/a");
+    const reasons = on.seen.flatMap((event) => (event.type === "ping-failed" ? [event.reason] : []));
+    expect(reasons[0]).toBe("no answer within 0.2 s");
+    for (const host of hosts) await host[Symbol.asyncDispose]();
+  });
+
+  it("bring the login of their URL along, and tell nobody the password", async () => {
+    await using target = await pingTarget();
+    target.answers.set("/a", [401]);
+    const { host } = new URL(target.url);
+    await using on = stage(target, () => ({ success: `http://u:secret@${host}/a`, failure: null }));
+    on.events.emit(sent("a"));
+    const failed = await waitUntil(() => on.seen.find(({ type }) => type === "ping-failed"), { what: "a failed ping" });
+    expect(target.logins).toEqual(["u:secret"]);
+    expect(failed).toEqual({ type: "ping-failed", entry: "a", url: `http://u:***@${host}/a`, reason: "status 401" });
   });
 
   it("hold up a stop for a second at most, and take no more from then on", async () => {
@@ -231,7 +258,7 @@ describe("the dead-man's switch", () => {
     const events = new EventStream();
     const seen: LovageEvent[] = [];
     events.subscribe((event) => seen.push(event));
-    const url = `${target.url}/beat`;
+    const url = `http://u:secret@${new URL(target.url).host}/beat`;
     const one = new DeadMansSwitch({
       url,
       everyMs: 5,
@@ -243,6 +270,8 @@ describe("the dead-man's switch", () => {
     await one.start();
     await waitUntil(() => target.paths.length === 5, { what: "five pings" });
     await one.stop();
-    expect(seen).toEqual([{ type: "ping-failed", entry: "--ping", url, reason: "status 500" }]);
+    const shown = url.replace("secret", "***");
+    expect(seen).toEqual([{ type: "ping-failed", entry: "--ping", url: shown, reason: "status 500" }]);
+    expect(target.logins[0]).toBe("u:secret");
   });
 });

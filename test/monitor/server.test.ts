@@ -1,5 +1,5 @@
-import { createServer } from "node:net";
-import type { AddressInfo } from "node:net";
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
 import { EventStream, type LovageEvent } from "../../src/event.ts";
 import { parseHttpAddress } from "../../src/monitor/http-address.ts";
@@ -8,6 +8,7 @@ import { EntryBook } from "../../src/monitor/entry-book.ts";
 import { beatRoutes, openWarning } from "../../src/monitor/routes.ts";
 import { HttpServer, type Routes } from "../../src/monitor/server.ts";
 import { parseMetrics } from "../helper/prometheus.ts";
+import { waitUntil } from "../helper/wait.ts";
 import { leading, type WatchedBeat, watchedBeat } from "../helper/watched-beat.ts";
 
 interface Served extends WatchedBeat, AsyncDisposable {
@@ -116,6 +117,21 @@ describe("the HTTP server of a beat", () => {
     expect(await get(`${url}/bad`)).toEqual({ status: 500, body: "no such page\n" });
     expect(seen).toEqual([{ type: "failure", where: "http /bad", reason: "no such page" }]);
     await stop();
+  });
+
+  it("lets in a probe, however many connections want nothing: the one that has been so for longest has to go", async () => {
+    await using beat = await served();
+    const { port } = new URL(beat.url);
+    const idle: Socket[] = [];
+    for (let index = 0; index < 1100; index += 1) {
+      const socket = connect(Number(port), "127.0.0.1").on("error", () => undefined);
+      await once(socket, "connect");
+      idle.push(socket.resume());
+    }
+    expect((await get(`${beat.url}/livez`)).status).toBe(200);
+    await waitUntil(() => idle.filter(({ closed }) => closed).length >= 300, { what: "the first of them to go" });
+    expect(idle.slice(-700).some(({ closed }) => closed)).toBe(false);
+    for (const socket of idle) socket.destroy();
   });
 
   it("stops at once, with clients that hold their connections", async () => {

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { EventStream, type LovageEvent } from "../../src/event.ts";
 import { Systemd, takeSystemdPlace } from "../../src/monitor/systemd.ts";
@@ -20,6 +21,30 @@ function stage(socket: Pick<NotifySocket, "path">, watchdogMs: number | null = n
   const state = { isLive: true, status: "starting" };
   const tools = { clock, emit: events.emit, isLive: () => state.isLive, status: () => state.status };
   return { clock, seen, state, systemd: new Systemd({ socket: socket.path, watchdogMs }, tools) };
+}
+
+function count(socket: NotifySocket, variable: string): number {
+  return socket.messages().filter((one) => one.includes(variable)).length;
+}
+
+/** The shell among our children that has this socket in its environment, and is no `systemd-notify` of its own. */
+async function helperOf(socket: string): Promise<number> {
+  const isHelper = (pid: string): boolean => {
+    const [stat, environment] = ["stat", "environ"].map((name) => readFileSync(`/proc/${pid}/${name}`, "utf8"));
+    const parent = stat?.slice(stat.lastIndexOf(")")).split(" ")[2];
+    return parent === String(process.pid) && environment?.includes(`NOTIFY_SOCKET=${socket}`) === true;
+  };
+  const find = (): number => {
+    for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+      try {
+        if (isHelper(pid)) return Number(pid);
+      } catch {
+        // It has ended, or is somebody else's.
+      }
+    }
+    return 0;
+  };
+  return waitUntil(() => (find() === 0 ? null : find()), { what: "the helper" });
 }
 
 describe("what systemd hears", () => {
@@ -74,6 +99,36 @@ describe("what systemd hears", () => {
         .flat()
         .some((one) => /READY|RELOADING/.test(one)),
     ).toBe(false);
+  });
+
+  it("is told by another helper when the one has been killed: how things stand, and that it lives", async () => {
+    await using socket = await notifySocket();
+    const { systemd, state, seen, clock } = stage(socket, 30_000);
+    state.status = "leads";
+    systemd.ready();
+    await socket.heard("STATUS=leads");
+    for (const _ of [1, 2]) {
+      const before = count(socket, "READY=1");
+      process.kill(await helperOf(socket.path), "SIGKILL");
+      await waitUntil(() => clock.sleepers === 3, { what: "the end of the helper to be seen" });
+      await clock.advance(1000);
+      await waitUntil(() => count(socket, "READY=1") > before, { what: "it to be told again" });
+    }
+    expect(socket.messages().at(-1)).toEqual(["READY=1", "STATUS=leads", "WATCHDOG=1"]);
+    expect(seen).toMatchObject([{ reason: "the shell that speaks to it has ended; another is started" }]);
+    systemd.stopping();
+    await socket.heard("STOPPING=1");
+  });
+
+  it("is that it stops, even while there is no helper", async () => {
+    await using socket = await notifySocket();
+    const { systemd, clock } = stage(socket);
+    systemd.ready();
+    await socket.heard("READY=1");
+    process.kill(await helperOf(socket.path), "SIGKILL");
+    await waitUntil(() => clock.sleepers === 2, { what: "the end of the helper to be seen" });
+    systemd.stopping();
+    await socket.heard("STOPPING=1");
   });
 
   it("is missed where nobody listens, which is told once", async () => {

@@ -127,6 +127,14 @@ describe("beat --http", () => {
   });
 });
 
+describe("beat --ping", () => {
+  it("refuses an URL that cannot be fetched, without its password", async () => {
+    await using folder = await scheduleFolder();
+    const { exitCode, output } = await runBeat(["--ping", "ftp://u:secret@host/x"], folder.path);
+    expect([exitCode, output]).toEqual([2, expect.stringContaining("'ftp://u:***@host/x' is invalid")]);
+  });
+});
+
 describe("beat under systemd", () => {
   it("tells that it is ready, lives, reloads and stops", async () => {
     await using folder = await scheduleFolder();

@@ -11,6 +11,7 @@ const create = (definition: Partial<EntryDefinition>): unknown =>
   createEntry({ name: "job", task: "t", schedule: 10, ...definition }, { ...defaults, source: "code" });
 
 const brackets = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+const links = (depth: number): string => "{link: {task: a, options: ".repeat(depth) + "{}" + "}}".repeat(depth);
 const bomb = Array.from({ length: 8 }, (_, index) => {
   return `      - &x${index + 1} [${Array.from({ length: 10 }, () => `*x${index}`).join(", ")}]\n`;
 }).join("");
@@ -29,6 +30,27 @@ describe("a file that would bring a reader down", () => {
       `5:13: entries.job.kwargs: ${itself}`,
     ],
     ["options in themselves", `${job}    options: &o {headers: {a: *o}}\n`, `5:5: entries.job.options: ${itself}`],
+    [
+      "options in a link of theirs",
+      `${job}    options: &o {link: {task: a, options: *o}}\n`,
+      `5:5: entries.job.options: ${itself}`,
+    ],
+    ["a list of links in itself", `${job}    options: {link_error: &l [a, *l]}\n`, `5:5: entries.job.options: ${itself}`],
+    [
+      "an entry linked to itself",
+      "entries:\n  job: &p\n    task: t\n    schedule: 10\n    options: {link: *p}\n",
+      `5:5: entries.job.options: ${itself}`,
+    ],
+    [
+      "defaults in a link of theirs",
+      `defaults:\n  options: &o {link: {task: a, options: *o}}\n${job}`,
+      `2:3: defaults.options: ${itself}`,
+    ],
+    [
+      "300 links",
+      `${job}    options: ${links(300)}\n`,
+      "5:5: entries.job.options: is nested too deeply (at most 500 levels)",
+    ],
     ["an entry merged into itself", "entries:\n  job: &p\n    <<: *p\n    task: t\n", "3:9: refers to itself"],
     [
       "600 levels",
@@ -53,12 +75,19 @@ describe("a file that would bring a reader down", () => {
 
   it("may be as deep as a message may be", () => {
     expect(parse(`${job}    args: ${brackets(499)}\n`)).toHaveLength(1);
+    expect(parse(`${job}    options: ${links(160)}\n`)).toHaveLength(1);
   });
 
   it("has its like in code", () => {
     const args: unknown[] = [];
     args.push(args);
     expect(mistakes(() => create({ args }))).toEqual([`code: job.args: ${itself}`]);
+    const link: unknown[] = ["a"];
+    link.push(link);
+    expect(mistakes(() => create({ options: { link } }))).toEqual([`code: job.options: ${itself}`]);
+    const options: Record<string, unknown> = {};
+    options["linkError"] = { task: "a", options };
+    expect(mistakes(() => create({ options }))).toEqual([`code: job.options: ${itself}`]);
   });
 });
 

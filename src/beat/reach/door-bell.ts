@@ -3,13 +3,8 @@ import { connect, type Socket } from "node:net";
 import type { Clock } from "../../clock.ts";
 import { LovageError, messageOf } from "../../error.ts";
 import { readLines, writeLine } from "./door-line.ts";
-import { checkFolder, doorPlace } from "./door-place.ts";
+import { checkFolder, type DoorPlace, doorPlace } from "./door-place.ts";
 import type { Ask } from "./remote-steering.ts";
-
-export interface OpenedDoor {
-  readonly ask: Ask;
-  readonly close: () => void;
-}
 
 export interface BellOptions {
   readonly clock: Clock;
@@ -22,49 +17,56 @@ const longestAnswerBytes = 67_108_864;
 const nobodyThere: ReadonlySet<string> = new Set(["ENOENT", "ECONNREFUSED", "ENOTSOCK"]);
 
 /**
- * Null when no beat runs on this record, which is known at once.
+ * Null when no beat runs on this record, which is known at once. Each request has a connection of its own: who thinks between
+ * two of them keeps no place at the door.
  *
- * @throws LovageError when there is one that this user may not speak to
+ * @throws LovageError when there is one that this user may not speak to; `ask` throws `store` when nobody serves it
  */
-export async function openDoor(record: string, { clock, timeoutMs }: BellOptions): Promise<OpenedDoor | null> {
+export async function openDoor(record: string, { clock, timeoutMs }: BellOptions): Promise<Ask | null> {
   const place = doorPlace(record);
   if (place === null) return null;
-  const socket = await reach(place.path, () => checkFolder(place));
-  if (socket === null) return null;
-  const lines = readLines(socket, longestAnswerBytes);
-  const exchange = async (method: string, args: object): Promise<unknown> => {
-    await writeLine(socket, JSON.stringify({ method, arguments: args }));
-    const line = await lines.next().catch(() => null);
-    if (line === null || line.done === true) {
-      throw new LovageError("store", `the beat on ${record} ended before it answered`);
-    }
-    return JSON.parse(line.value) as unknown;
-  };
+  const probe = await reach(place);
+  if (probe === null) return null;
+  probe.destroy();
   const late = async (signal: AbortSignal): Promise<never> => {
     await clock.sleep(timeoutMs, signal);
     const hint = "it hangs, or is very busy; what was asked for may still be done";
     throw new LovageError("store", `the beat on ${record} has not answered for ${timeoutMs / 1000} s`, { hint });
   };
-  let last: Promise<unknown> = Promise.resolve();
-  const ask: Ask = (method, args) => {
-    const turn = async (): Promise<unknown> => {
-      const answered = new AbortController();
-      try {
-        return await Promise.race([exchange(method, args), late(answered.signal)]);
-      } finally {
-        answered.abort();
-      }
-    };
-    const answer = last.then(turn);
-    last = answer.catch(() => socket.destroy());
-    return answer;
+  return async (method, args) => {
+    const socket = await reach(place);
+    if (socket === null) throw new LovageError("store", `the beat on ${record} has ended`);
+    const answered = new AbortController();
+    try {
+      const answer = exchange(socket, JSON.stringify({ method, arguments: args }));
+      const line = await Promise.race([answer, late(answered.signal)]);
+      if (line === null) throw endedEarly(record);
+      return JSON.parse(line) as unknown;
+    } finally {
+      answered.abort();
+      socket.destroy();
+    }
   };
-  return { ask, close: () => void socket.destroy() };
 }
 
-async function reach(path: string, check: () => void): Promise<Socket | null> {
+/** Null when there is no answer. */
+async function exchange(socket: Socket, request: string): Promise<string | null> {
+  await writeLine(socket, request);
+  const line = await readLines(socket, longestAnswerBytes)
+    .next()
+    .catch(() => null);
+  return line === null || line.done === true ? null : line.value;
+}
+
+function endedEarly(record: string): LovageError {
+  const hint = "it has stopped, or too many speak to it at once; --remote asks over the broker";
+  return new LovageError("store", `the beat on ${record} ended before it answered`, { hint });
+}
+
+async function reach(place: DoorPlace): Promise<Socket | null> {
+  const { path } = place;
   try {
-    check();
+    checkFolder(place);
     return await connected(path);
   } catch (error) {
     if (error instanceof LovageError) throw error;

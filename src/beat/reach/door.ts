@@ -17,11 +17,15 @@ export interface DoorOptions {
   readonly record: string;
   readonly steering: BeatSteering;
   readonly emit: Emit;
+  /** How long a client may say nothing before it has to make room. */
+  readonly idleMs?: number;
 }
 
 const longestLineBytes = 1_048_576;
-const mostClients = 64;
-const silentMs = 60_000;
+const mostClients = 256;
+const usualIdleMs = 5000;
+/** While its request is under way, or its answer. */
+const busyMs = 60_000;
 
 export class Door implements Service {
   readonly #options: DoorOptions;
@@ -59,7 +63,8 @@ export class Door implements Service {
   }
 
   #listen(path: string): Promise<void> {
-    const server = createServer((client) => void this.#serve(client));
+    // Who has said all that it had to say still waits for its answer.
+    const server = createServer({ allowHalfOpen: true }, (client) => void this.#serve(client));
     server.maxConnections = mostClients;
     this.#server = server;
     return new Promise((resolve, reject) => {
@@ -77,10 +82,13 @@ export class Door implements Service {
   async #serve(client: Socket): Promise<void> {
     this.#clients.add(client);
     client.on("error", () => undefined).on("close", () => this.#clients.delete(client));
-    client.setTimeout(silentMs, () => client.destroy());
+    const { idleMs = usualIdleMs } = this.#options;
+    client.setTimeout(idleMs, () => client.destroy());
     try {
       for await (const line of readLines(client, longestLineBytes)) {
+        client.setTimeout(busyMs);
         await writeLine(client, JSON.stringify(await this.#answer(line)));
+        client.setTimeout(idleMs);
       }
       client.end();
     } catch (error) {
@@ -96,11 +104,8 @@ export class Door implements Service {
       if (command === undefined)
         throw new LovageError("usage", `there is no command ${method}`, { hint: knownCommands });
       const answer = await command.run({ steering }, args);
-      if (answer !== silence) return answer;
-      const hint = "leave --scope out, or name the right beat-record with -s";
-      throw new LovageError("usage", `the beat of this record is ${steering.label}, of scope ${steering.scope}`, {
-        hint,
-      });
+      if (answer === silence) throw notTheOne(steering, args);
+      return answer;
     } catch (error) {
       return refusalOf(error);
     }
@@ -110,6 +115,14 @@ export class Door implements Service {
     const reason = `${messageOf(error)}; commands reach this beat through the broker only`;
     this.#options.emit({ type: "failure", where: "door of the beat-record", reason });
   }
+}
+
+/** Another schedule, or one that was asked before and has ended since. */
+function notTheOne({ scope, label }: BeatSteering, args: Arguments): LovageError {
+  const message = `the beat of this record is ${label}, of scope ${scope}`;
+  if (args["scope"] === scope)
+    return new LovageError("standby", message, { hint: "another was meant, which has ended" });
+  return new LovageError("usage", message, { hint: "leave --scope out, or name the right beat-record with -s" });
 }
 
 const knownCommands = `there are ${Object.keys(beatCommands).join(", ")}`;

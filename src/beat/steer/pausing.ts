@@ -8,7 +8,7 @@ import type { Ledger } from "../ledger.ts";
 import { countBudget, droppedBy, type PauseNote, pauseName, readPauses, saidAt, writePause } from "./pauses.ts";
 import type { Plan, Slot } from "../plan.ts";
 import type { Dropped } from "../recover.ts";
-import { missedEvent, type Settled, settlePaused } from "../settle.ts";
+import { missedEvent, type Settled, settleSkipped } from "../settle.ts";
 import { defer } from "../under-way.ts";
 import type { PauseRequest, ResumeRequest } from "./steering.ts";
 
@@ -152,6 +152,6 @@ function stateOf(plan: Plan, name: string): readonly EntryState[] {
 
 /** Said at once; written down behind what was on its way when the pause began. */
 function giveUp(slot: Slot, dropped: Dropped, now: Instant): Settled {
-  if (defer(slot, { dropped, cause: "paused" })) return settlePaused(slot, dropped, now);
+  if (defer(slot, { dropped, cause: "paused" })) return settleSkipped(slot, dropped, "paused", now);
   return { states: [], runs: [], events: [missedEvent(slot.entry.name, "paused", dropped)] };
 }

@@ -26,7 +26,7 @@ export function* steps(changes: Changes, history: number): Generator<readonly st
   if (step.length > 0 || items.size === 0) yield step;
 }
 
-export function writeState(state: EntryState): string {
+function writeState(state: EntryState): string {
   return JSON.stringify(state);
 }
 

@@ -5,8 +5,8 @@ import { KnownRuns } from "../../../src/beat/overlap/runs.ts";
 import type { RunSource } from "../../../src/beat/overlap/source.ts";
 import { MemoryBroker } from "../../../src/broker/memory.ts";
 import { EventStream } from "../../../src/event.ts";
-import type { Entry } from "../../../src/schedule/entry.ts";
 import { entryOf, type Stage, stage, startAt } from "../../helper/beat-stage.ts";
+import { Life } from "../../helper/life.ts";
 import { depose, onLooseCable } from "../../helper/loose-cable.ts";
 import { ManualClock } from "../../helper/manual-clock.ts";
 
@@ -49,13 +49,15 @@ function quickWorkers(broker: MemoryBroker, clock: ManualClock) {
   return { overlap: new RunGate({ ...tools, limitMs: 86_400_000 }), emit: events.emit };
 }
 
-async function guarded(
-  others: readonly Entry[] = [],
-): Promise<{ readonly on: Stage; readonly cable: { isCut: boolean } }> {
+interface Guarded {
+  readonly on: Stage;
+  readonly cable: { isCut: boolean };
+}
+
+async function guarded(entries = [entryOf({ overlap: "skip" })], life = new Life()): Promise<Guarded> {
   const clock = new ManualClock(startAt);
   const { broker, cable } = onLooseCable(clock);
-  const more = quickWorkers(broker, clock);
-  return { on: await stage({ clock, broker, entries: [entryOf({ overlap: "skip" }), ...others], more }), cable };
+  return { on: await stage({ clock, broker, entries, life, more: quickWorkers(broker, clock) }), cable };
 }
 
 describe("an entry with an overlap policy", () => {
@@ -92,7 +94,7 @@ describe("an entry with an overlap policy", () => {
     ["on its way to a broker that does not answer", []],
     ["in line behind another entry", [entryOf({ name: "other", seconds: 7 })]],
   ])("is held back by no run that was let go and then taken back by a pause, %s", async (_where, others) => {
-    const { on, cable } = await guarded(others);
+    const { on, cable } = await guarded([entryOf({ overlap: "skip" }), ...others]);
     const { clock, steering } = on;
     await clock.advance(20_000);
     cable.isCut = true;
@@ -167,5 +169,35 @@ describe("an entry with an overlap policy", () => {
     expect(on.steering.show("ten")).toMatchObject({ runs: 2, skipped: 1 });
     expect(on.steering.status()).toMatchObject({ unsent: 0, lateMs: 0 });
     await on.beat.stop();
+  });
+
+  it("counts each run once when one is held back behind another that a pause takes back", async () => {
+    const { on, cable } = await guarded();
+    const { clock, steering } = on;
+    cable.isCut = true;
+    await clock.advance(21_000);
+    await steering.pause({ entries: ["ten"], by: "alice", reason: null });
+    cable.isCut = false;
+    await clock.advance(4_000);
+    const [report] = await steering.resume({ entries: ["ten"], by: "alice", catchUp: false });
+    expect(report).toMatchObject({ runs: 0, skipped: 2 });
+    await clock.advance(10_000);
+    expect(on.sent()).toEqual([30]);
+    await on.beat.stop();
+  });
+
+  it("does not lose a run that waits for the broker when beat is killed after the next one was held back", async () => {
+    const life = new Life();
+    const entries = [entryOf({ overlap: "skip", missed: "all" })];
+    const { on, cable } = await guarded(entries, life);
+    const { clock, broker, store } = on;
+    cable.isCut = true;
+    await clock.advance(21_000);
+    life.kill();
+    cable.isCut = false;
+    const again = await stage({ clock, broker, store, entries });
+    await clock.advance(10_000);
+    expect(again.sent()).toContain(10);
+    await again.beat.stop();
   });
 });

@@ -17,11 +17,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { Door } from "../../../src/beat/reach/door.ts";
 import { openDoor } from "../../../src/beat/reach/door-bell.ts";
 import { doorPlace } from "../../../src/beat/reach/door-place.ts";
-import { createRemoteSteering } from "../../../src/beat/reach/remote-steering.ts";
+import { type Ask, createRemoteSteering } from "../../../src/beat/reach/remote-steering.ts";
 import type { RemoteSteering } from "../../../src/beat/steer/steering.ts";
 import { systemClock } from "../../../src/clock.ts";
 import type { LovageEvent } from "../../../src/event.ts";
 import { type SteeringStub, stubSteering } from "../../helper/steering-stub.ts";
+import { waitUntil } from "../../helper/wait.ts";
 import { type TemporaryFolder, temporaryFolder } from "../../helper/temporary-folder.ts";
 
 const bell = { clock: systemClock, timeoutMs: 20_000 };
@@ -36,7 +37,7 @@ interface Stage {
   readonly record: string;
   readonly steering: SteeringStub;
   readonly log: LovageEvent[];
-  readonly open: () => Promise<Door>;
+  readonly open: (idleMs?: number) => Promise<Door>;
 }
 
 function createStage(name = "beat-record", steering = stubSteering()): Stage {
@@ -46,8 +47,8 @@ function createStage(name = "beat-record", steering = stubSteering()): Stage {
   mkdirSync(join(record, ".."), { recursive: true });
   writeFileSync(record, "");
   const log: LovageEvent[] = [];
-  const open = async (): Promise<Door> => {
-    const door = new Door({ record, steering, emit: (event) => void log.push(event) });
+  const open = async (idleMs = 60_000): Promise<Door> => {
+    const door = new Door({ record, steering, emit: (event) => void log.push(event), idleMs });
     cleanups.push(() => door.stop());
     await door.start();
     return door;
@@ -56,10 +57,19 @@ function createStage(name = "beat-record", steering = stubSteering()): Stage {
 }
 
 async function knock(record: string, timeoutMs = bell.timeoutMs): Promise<RemoteSteering> {
-  const opened = await openDoor(record, { ...bell, timeoutMs });
-  if (opened === null) throw new Error("nobody is there");
-  cleanups.push(opened.close);
-  return createRemoteSteering(opened.ask, { scope: null, label: null });
+  return createRemoteSteering(await ring(record, timeoutMs), { scope: null, label: null });
+}
+
+async function ring(record: string, timeoutMs = bell.timeoutMs): Promise<Ask> {
+  const ask = await openDoor(record, { ...bell, timeoutMs });
+  if (ask === null) throw new Error("nobody is there");
+  return ask;
+}
+
+async function connected(record: string): Promise<Socket> {
+  const socket = connect(doorPlace(record)?.path ?? "");
+  await once(socket, "connect");
+  return socket.on("error", () => undefined).resume();
 }
 
 /** What a client gets that writes what it likes. */
@@ -78,10 +88,11 @@ describe("the door of a beat-record", () => {
     const remote = await knock(record);
     const [status, paused] = await Promise.all([
       remote.status(),
-      createRemoteSteering((await openDoor(record, bell))?.ask ?? (async () => null), {
-        scope: "proj",
-        label: null,
-      }).pause({ entries: ["tick"], by: "alice@here", reason: "Grüße, \u2028 und\nmehr" }),
+      createRemoteSteering(await ring(record), { scope: "proj", label: null }).pause({
+        entries: ["tick"],
+        by: "alice@here",
+        reason: "Grüße, \u2028 und\nmehr",
+      }),
     ]);
     expect(status).toEqual(steering.status());
     expect(paused).toMatchObject([{ entry: "tick" }]);
@@ -171,10 +182,12 @@ describe("the door of a beat-record", () => {
   it("tells who asks for another schedule which one this is", async () => {
     const { record, open, steering } = createStage();
     await open();
-    const { ask } = (await openDoor(record, bell)) ?? {};
-    const other = createRemoteSteering(ask ?? (async () => null), { scope: "other", label: null });
-    const refusal = { code: "usage", message: "the beat of this record is here:1, of scope proj" };
-    await expect(other.run({ entry: "tick", by: "a@b", reason: null })).rejects.toMatchObject(refusal);
+    const other = createRemoteSteering(await ring(record), { scope: "other", label: null });
+    const message = "the beat of this record is here:1, of scope proj";
+    const run = { entry: "tick", by: "a@b", reason: null };
+    await expect(other.run(run)).rejects.toMatchObject({ code: "usage", message });
+    const before = createRemoteSteering(await ring(record), { scope: "proj", label: "here:0" });
+    await expect(before.run(run)).rejects.toMatchObject({ code: "standby", message });
     expect(steering.told).toEqual([]);
   });
 
@@ -229,6 +242,41 @@ describe("the door of a beat-record", () => {
     await open();
     const remote = await knock(record, 50);
     await expect(remote.history("tick", 5)).rejects.toThrow("has not answered for 0.05 s");
-    await expect(remote.status()).rejects.toThrow("ended before it answered");
+    expect(await remote.status()).toMatchObject({ leads: true });
+  });
+
+  it("serves 256 clients at once, and the next when one of them has gone", async () => {
+    const { record, open } = createStage();
+    await open();
+    const idle = await Promise.all(Array.from({ length: 256 }, () => connected(record)));
+    await expect((await knock(record)).status()).rejects.toMatchObject({
+      code: "store",
+      message: expect.stringContaining("ended before it answered") as unknown,
+    });
+    for (const socket of idle) socket.destroy();
+    const status = await waitUntil(async () => (await knock(record)).status(), { what: "an answer" });
+    expect(status).toMatchObject({ leads: true });
+  });
+
+  it("lets go who says nothing, answers who has nothing more to say, and does not take one for idle whose answer takes its time", async () => {
+    let answer: () => void = () => undefined;
+    const slow = { ...stubSteering(), history: () => new Promise<never[]>((resolve) => (answer = () => resolve([]))) };
+    const { record, open } = createStage("beat-record", slow);
+    await open(20);
+    const idle = await connected(record);
+    const asked = rawAnswers(record, '{"method": "beat_history", "arguments": {"entry": "tick", "limit": 5}}\n');
+    await once(idle, "close");
+    answer();
+    expect(await asked).toEqual([{ ok: [] }]);
+  });
+
+  it("is knocked at anew for each request, so that nobody loses his place by thinking", async () => {
+    const { record, open } = createStage();
+    await open(20);
+    const remote = await knock(record);
+    await once(await connected(record), "close");
+    expect(await remote.status()).toMatchObject({ leads: true });
+    await once(await connected(record), "close");
+    expect(await remote.upcoming(1)).toEqual([]);
   });
 });

@@ -83,7 +83,6 @@ export async function askBeat(options: AskOptions, wanted: Wanted = "leader"): P
   const atDoor = options.remote === true ? null : await askDoor(search);
   if (atDoor instanceof LovageError) return askInsteadOfDoor(search, atDoor);
   if (atDoor !== null && isWanted(atDoor.status, wanted)) return atDoor;
-  await atDoor?.close();
   const found = await askBroker({ ...search, scope: atDoor?.status.scope ?? search.scope });
   if (found === null && atDoor !== null) throw nobodyLeads([atDoor.status]);
   return found;

@@ -11,10 +11,11 @@ export interface WrittenSpan {
 
 const dayMs = 86_400_000;
 
-/** @throws LovageError for an end that is missing or cannot be read, and for one before the beginning */
+/** @throws LovageError for an end that is missing or cannot be read, one before the beginning, and a beginning after `now` */
 export function readSpan(
   { from, to }: WrittenSpan,
   timezone: string,
+  now: Instant,
 ): { readonly fromAt: Instant; readonly toAt: Instant } {
   if (from === undefined || to === undefined) {
     const hint = "as in --from 2026-11-01 --to 2026-11-03, or --to 2026-11-03T12:00";
@@ -22,8 +23,10 @@ export function readSpan(
   }
   const place = zone(timezone);
   const span = { fromAt: instantOf(readTime(from, "--from"), place), toAt: readEnd(to, place) };
-  if (span.fromAt <= span.toAt) return span;
-  throw new LovageError("usage", `--to ${to} is before --from ${from}`);
+  if (span.fromAt > span.toAt) throw new LovageError("usage", `--to ${to} is before --from ${from}`);
+  if (span.fromAt <= now) return span;
+  const hint = "a backfill is of the past; what is yet to come runs in its time";
+  throw new LovageError("usage", `--from ${from} is in the future`, { hint });
 }
 
 /** A date alone means all of that day. */

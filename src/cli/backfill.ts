@@ -47,16 +47,25 @@ function assertOneOrder(entry: string | undefined, { list = false, stop, resume 
 async function backfill(entry: string, options: BackfillOptions, steering: RemoteSteering): Promise<number> {
   const { rate: perSecond, reason = null, by = author() } = options;
   const { timezone } = await steering.show(entry);
-  const range = { entry, ...readSpan(options, timezone) };
-  const preview = await steering.previewBackfill(range);
-  showPreview(preview, timezone, options);
+  const asked = { entry, ...readSpan(options, timezone, systemClock.now()) };
+  const preview = await steering.previewBackfill(asked);
+  const { fromAt, toAt } = preview;
+  const ends = `${localTime(fromAt, timezone)} ${toAt < asked.toAt ? "up to now," : "to"} ${localTime(toAt, timezone)}`;
+  showPreview(preview, { ends, timezone }, options);
   if (preview.count === 0) return 0;
   if (options.yes !== true && !(await isMeant(preview))) return 0;
-  const report = await steering.startBackfill({ ...range, perSecond, by, reason });
+  // What has come due since it was shown is the schedule's own to send.
+  const report = await steering.startBackfill({ entry, fromAt, toAt, perSecond, by, reason });
   return watch(report, options, steering);
 }
 
-function showPreview(preview: BackfillPreview, timezone: string, { rate, json }: BackfillOptions): void {
+interface Words {
+  /** From when to when. */
+  readonly ends: string;
+  readonly timezone: string;
+}
+
+function showPreview(preview: BackfillPreview, { ends, timezone }: Words, { rate, json }: BackfillOptions): void {
   const { entry, count, atLeast, first, last, fromAt, toAt } = preview;
   if (json === true) {
     const times = { first: first.map(isoTime), last: last.map(isoTime) };
@@ -65,7 +74,6 @@ function showPreview(preview: BackfillPreview, timezone: string, { rate, json }:
     return;
   }
   const number = `${atLeast ? "at least " : ""}${counted(count, "occurrence")}`;
-  const ends = `${localTime(fromAt, timezone)} to ${localTime(toAt, timezone)}`;
   if (count === 0) process.stdout.write(`${entry} has no occurrence from ${ends}\n`);
   else {
     const shown = [...first, ...last.filter((at) => at > (first.at(-1) ?? 0))];

@@ -1,5 +1,5 @@
 // Speaking to the running beat: what a command does when there is one, and what when there is none.
-import { LovageError, messageOf } from "../error.ts";
+import { type ErrorCode, LovageError } from "../error.ts";
 import { type AskedBeat, type AskOptions, askBeat } from "./ask-beat.ts";
 import type { RecordOptions } from "./record.ts";
 
@@ -16,8 +16,24 @@ export interface Sources<Answer> {
 
 /** @throws LovageError what the beat refuses; with `--remote` also when none answers */
 export async function fromBeatOrHere<Answer>(options: SteerOptions, { beat, here }: Sources<Answer>): Promise<Answer> {
-  const found = await askOrWhy(options);
-  return typeof found === "string" ? here(inWorkdir(options), found) : closing(found, beat);
+  // A broker that is away, or standbys without a leader, are no reason to show nothing.
+  const found = await beatOrWhy(options, ["broker", "standby"]);
+  return found instanceof LovageError ? here(inWorkdir(options), found.message) : closing(found, beat);
+}
+
+/**
+ * The running beat, else why there is none to speak to: nobody answers, or one of the `quiet` errors.
+ *
+ * @throws LovageError any other; with `--remote` those too
+ */
+export async function beatOrWhy(options: SteerOptions, quiet: readonly ErrorCode[]): Promise<AskedBeat | LovageError> {
+  const asked = await askBeat(options).catch((error: unknown) => {
+    if (error instanceof LovageError && quiet.includes(error.code)) return error;
+    throw error;
+  });
+  const found = asked ?? nobody("is it on this broker, and of this --scope?");
+  if (found instanceof LovageError && options.remote === true) throw found;
+  return found;
 }
 
 /** @throws LovageError when no beat answers, with this hint */
@@ -51,20 +67,6 @@ async function closing<Answer>(beat: AskedBeat, work: (beat: AskedBeat) => Promi
   } finally {
     await beat.close();
   }
-}
-
-/** A broker that is away, or standbys without a leader, are no reason to show nothing. */
-async function askOrWhy(options: SteerOptions): Promise<AskedBeat | string> {
-  try {
-    const found = await askBeat(options);
-    if (found !== null) return found;
-    if (options.remote !== true) return "no beat answers";
-  } catch (error) {
-    const isQuiet = error instanceof LovageError && (error.code === "broker" || error.code === "standby");
-    if (!isQuiet || options.remote === true) throw error;
-    return messageOf(error);
-  }
-  throw nobody("is it on this broker, and of this --scope?");
 }
 
 function nobody(hint: string): LovageError {

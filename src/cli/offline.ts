@@ -1,5 +1,5 @@
-// Pausing and resuming while no beat runs: the record is changed under its lock, and the broker's notes under the lease, so that
-// whichever beat starts next finds them as a running beat would have left them.
+// Pausing and resuming while no beat runs: its record is changed under its lock, and the broker's notes under the lease, so that
+// whichever beat starts next finds them as a running beat would have left them. No record is made: it would lie in wait.
 import { hostname } from "node:os";
 import { transportOptionsOf } from "../app/transport.ts";
 import {
@@ -25,9 +25,9 @@ import { maskUrl } from "../redis/url.ts";
 import type { Pause, Run, Store } from "../store/store.ts";
 import { findEntry } from "./find-entry.ts";
 import { openProject, type Project, publishUrl } from "./open.ts";
-import { openRecord, type RecordOptions, recordPath } from "./record.ts";
+import { isUnmade, openRecord, type RecordOptions, recordPath } from "./record.ts";
 
-/** What the broker remembers, and leave to change it; null when it is out of reach. */
+/** What the broker remembers, and leave to change it. */
 interface Notes {
   readonly broker: Broker;
   readonly lease: Lease | null;
@@ -41,27 +41,35 @@ export class OfflineSchedule {
   readonly #store: Store;
   readonly #notes: Notes | null;
   readonly #plan: Plan;
+  /** Why the broker could not be asked who leads, nor told; null when it could. */
+  readonly unheard: LovageError | null;
 
-  private constructor(store: Store, notes: Notes | null, plan: Plan) {
+  private constructor(store: Store, notes: Notes | LovageError, plan: Plan) {
     this.#store = store;
-    this.#notes = notes;
+    this.#notes = notes instanceof LovageError ? null : notes;
     this.#plan = plan;
+    this.unheard = notes instanceof LovageError ? notes : null;
   }
 
-  /** @throws LovageError when the record is in use, shared, or in memory; when another beat leads; or for what is wrong with the project */
-  static async open(options: RecordOptions): Promise<OfflineSchedule> {
+  /**
+   * @param why there is no beat to tell
+   * @throws LovageError when there is no record, or it is in use, shared, or in memory; when another beat leads; or for what is
+   * wrong with the project
+   */
+  static async open(options: RecordOptions, why: LovageError): Promise<OfflineSchedule> {
     const project = await openProject(options);
-    const store = await openOwn(project, options);
+    const store = await openOwn(project, options, why);
     try {
       const stored = await store.load();
-      const notes = await openNotes(project, stored.id);
+      const opened = await openNotes(project, stored.id);
+      const notes = opened instanceof LovageError ? null : opened;
       const plan = new Plan(() => undefined);
       const now = systemClock.now();
       const marks = notes?.marks ?? new Map<string, Instant>();
       plan.apply(project.entries, now, { states: stored.entries, marks });
       plan.setPaused(pausesToAdopt(readPauses(notes?.texts ?? new Map()), plan.states()), now);
       plan.adoptMarks(marks, now);
-      return new OfflineSchedule(store, notes, plan);
+      return new OfflineSchedule(store, opened, plan);
     } catch (error) {
       await store.close();
       throw error;
@@ -71,11 +79,6 @@ export class OfflineSchedule {
   /** Of the record. */
   get location(): string {
     return this.#store.location;
-  }
-
-  /** False: the broker is out of reach, and only the record has what is changed. */
-  get isNoted(): boolean {
-    return this.#notes !== null;
   }
 
   reports(): readonly EntryReport[] {
@@ -91,13 +94,13 @@ export class OfflineSchedule {
     ]);
     this.#plan.setPaused(new Map(pauses), now);
     await this.#write(slots, [], now);
-    return slots.map((slot) => ({ ...reportOf(slot), isTold: this.isNoted }));
+    return slots.map((slot) => ({ ...reportOf(slot), isTold: this.unheard === null }));
   }
 
   /** @throws LovageError (`broker`) when the broker cannot be told: it would pause them again */
   async resume({ entries, catchUp }: ResumeRequest): Promise<readonly ResumeReport[]> {
     const slots = this.#slots(entries);
-    if (this.#notes === null) throw unheard();
+    if (this.unheard !== null) throw unsure(this.unheard);
     const now = systemClock.now();
     const paused = slots.filter(({ state }) => state.paused !== null);
     const budget = countBudget();
@@ -109,7 +112,7 @@ export class OfflineSchedule {
       ...reportOf(slot),
       given: given.get(slot)?.count ?? 0,
       wasPaused: given.has(slot),
-      isTold: this.isNoted,
+      isTold: true,
     }));
   }
 
@@ -153,11 +156,12 @@ function giveUp(
   return dropped === null ? null : { count: dropped.count, run: settleSkipped(slot, dropped, "paused", now).runs };
 }
 
-async function openOwn({ app }: Project, options: RecordOptions): Promise<Store> {
+async function openOwn({ app }: Project, options: RecordOptions, why: LovageError): Promise<Store> {
   const location = recordPath(options, app.conf);
   if (location === ":memory:") {
     throw new LovageError("store", "no beat answers, and a record in memory is its beat's alone");
   }
+  if (isUnmade(options, app)) throw nowhere(location, why);
   const store = await openRecord(options, app, { emit: () => undefined, clock: systemClock }).catch(explainLock);
   if (store.isShared !== true) return store;
   await store.close();
@@ -175,7 +179,13 @@ function explainLock(error: unknown): never {
   throw new LovageError("locked", `a beat does not answer, and holds its record: ${error.message}`, { hint });
 }
 
-async function openNotes({ app, file, scope }: Project, id: string): Promise<Notes | null> {
+function nowhere(location: string, why: LovageError): LovageError {
+  const hint = "go to beat's folder, or name its record with -s, its broker with -b; nothing was written";
+  const message = `${why.message}, and there is no record ${maskUrl(location)} in ${process.cwd()}`;
+  return new LovageError(why.code, message, { hint });
+}
+
+async function openNotes({ app, file, scope }: Project, id: string): Promise<Notes | LovageError> {
   const broker = await openBroker(publishUrl({ app, file }), { transportOptions: transportOptionsOf(app.conf) });
   try {
     const { leases } = broker;
@@ -186,7 +196,7 @@ async function openNotes({ app, file, scope }: Project, id: string): Promise<Not
     return { broker, lease: acquired.lease, texts: await leases.notes(scope), marks: await leases.marks(scope) };
   } catch (error) {
     await broker.close();
-    if (error instanceof LovageError && error.code === "broker") return null;
+    if (error instanceof LovageError && error.code === "broker") return error;
     throw error;
   }
 }
@@ -196,7 +206,7 @@ function led(scope: string, label: string): LovageError {
   return new LovageError("standby", `${label} leads scope ${scope}, but does not answer`, { hint });
 }
 
-function unheard(): LovageError {
-  const message = "the broker is out of reach, and what it knows of pauses would win over the record";
+function unsure({ message: why }: LovageError): LovageError {
+  const message = `${why}, and what the broker knows of pauses would win over the record`;
   return new LovageError("broker", message, { hint: "try again when it is back" });
 }

@@ -9,7 +9,7 @@ export interface PauseOptions extends EntryOrderOptions {
 
 export async function pauseCommand(names: readonly string[], options: PauseOptions): Promise<number> {
   const reason = options.reason ?? null;
-  const { reports, note } = await giveOrder({
+  const { reports, notes } = await giveOrder({
     names,
     options,
     isMeant: () => true,
@@ -17,7 +17,7 @@ export async function pauseCommand(names: readonly string[], options: PauseOptio
   });
   const isJson = options.json === true;
   process.stdout.write(reports.map(isJson ? (report) => `${JSON.stringify(jsonOf(report))}\n` : line).join(""));
-  if (note !== null) process.stderr.write(`beat: ${note}\n`);
+  process.stderr.write(notes.map((note) => `beat: ${note}\n`).join(""));
   return 0;
 }
 

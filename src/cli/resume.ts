@@ -19,7 +19,7 @@ const mostCounted = 50;
 
 export async function resumeCommand(names: readonly string[], options: ResumeOptions): Promise<number> {
   const catchUp = options.catchUp === true;
-  const { reports, note } = await giveOrder({
+  const { reports, notes } = await giveOrder({
     names,
     options,
     isMeant: ({ paused }) => paused !== null,
@@ -32,7 +32,7 @@ export async function resumeCommand(names: readonly string[], options: ResumeOpt
     },
   });
   process.stdout.write(options.json === true ? reports.map(jsonLine).join("") : text(reports, catchUp));
-  if (note !== null) process.stderr.write(`beat: ${note}\n`);
+  process.stderr.write(notes.map((note) => `beat: ${note}\n`).join(""));
   return 0;
 }
 

@@ -1,11 +1,10 @@
 // Orders to entries, given to the running beat or, where none runs, written to its record.
-import type { EntryReport, RemoteSteering } from "../beat/steer/steering.ts";
-import { systemClock } from "../clock.ts";
+import type { EntryReport, PauseReport, RemoteSteering } from "../beat/steer/steering.ts";
 import { LovageError } from "../error.ts";
-import { type AskedBeat, askBeat } from "./ask-beat.ts";
+import type { AskedBeat } from "./ask-beat.ts";
 import { author } from "./author.ts";
 import { assertChoice, chooseEntries, type EntryChoice } from "./choose-entries.ts";
-import { inWorkdir, nameOf, type SteerOptions } from "./contact.ts";
+import { beatOrWhy, inWorkdir, nameOf, type SteerOptions } from "./contact.ts";
 import { listAll } from "./list.ts";
 import { OfflineSchedule } from "./offline.ts";
 
@@ -19,7 +18,7 @@ export interface Steered extends Pick<RemoteSteering, "pause" | "resume"> {
   countPaused(entry: string): Promise<number>;
 }
 
-export interface EntryOrder<Report> {
+export interface EntryOrder<Report extends PauseReport> {
   readonly names: readonly string[];
   readonly options: EntryOrderOptions;
   /** Those of all entries that the order can mean. */
@@ -29,65 +28,75 @@ export interface EntryOrder<Report> {
 
 export interface Given<Report> {
   readonly reports: readonly Report[];
-  /** Who has it, where that is not the beat of the record here. */
-  readonly note: string | null;
+  /** Who has it, where that is not the beat of the record here, and who does not know of it. */
+  readonly notes: readonly string[];
 }
 
 /** Names in one message, which must not grow beyond what beat reads. */
 const mostAtOnce = 2000;
+/** Beat counts up to its own present. */
+const endOfTime = 8_640_000_000_000_000;
 
 /** @throws LovageError what beat or record refuse */
-export async function giveOrder<Report>(order: EntryOrder<Report>): Promise<Given<Report>> {
+export async function giveOrder<Report extends PauseReport>(order: EntryOrder<Report>): Promise<Given<Report>> {
   const { names, options } = order;
   assertChoice(names, options);
-  const beat = await beatOrNone(options);
-  return beat === null ? giveOffline(order) : giveToBeat(order, beat);
+  // A broker that is out of reach tells of no beat elsewhere; whoever holds the record is at its door.
+  const beat = await beatOrWhy(options, ["broker"]);
+  return beat instanceof LovageError ? giveOffline(order, beat) : giveToBeat(order, beat);
 }
 
-/** A broker that is out of reach tells of no beat elsewhere; whoever holds the record is at its door. */
-async function beatOrNone(options: SteerOptions): Promise<AskedBeat | null> {
-  try {
-    const beat = await askBeat(options);
-    if (beat !== null || options.remote !== true) return beat;
-  } catch (error) {
-    const isAway = error instanceof LovageError && error.code === "broker";
-    if (!isAway || options.remote === true) throw error;
-    return null;
-  }
-  throw new LovageError("standby", "no beat answers", { hint: "without --remote, the record here is written" });
-}
-
-async function giveToBeat<Report>(order: EntryOrder<Report>, beat: AskedBeat): Promise<Given<Report>> {
+async function giveToBeat<Report extends PauseReport>(
+  order: EntryOrder<Report>,
+  beat: AskedBeat,
+): Promise<Given<Report>> {
   const { steering, via } = beat;
   const steered: Steered = { ...steering, countPaused: (entry) => countPaused(steering, entry) };
   try {
     const reports = await carryOut(order, steered, () => listAll(steering, order.options.match));
-    return { reports, note: via === "broker" ? `told ${nameOf(beat)}` : null };
+    const notes = via === "broker" ? [`told ${nameOf(beat)}`] : [];
+    return { reports, notes: reports.every(({ isTold }) => isTold) ? notes : [...notes, untold] };
   } finally {
     await beat.close();
   }
 }
 
+const untold =
+  "the broker is away and could not be told yet: a beat that takes over before it is back does not know of this";
+
+/** By the beat's clock, which may be behind that of whoever led when the pause began. */
 async function countPaused(steering: RemoteSteering, entry: string): Promise<number> {
   const { paused } = await steering.show(entry);
   if (paused === null) return 0;
-  const { count } = await steering.previewBackfill({ entry, fromAt: paused.at, toAt: systemClock.now() });
-  return count;
+  try {
+    return (await steering.previewBackfill({ entry, fromAt: paused.at, toAt: endOfTime })).count;
+  } catch (error) {
+    if (error instanceof LovageError && error.code === "usage") return 0;
+    throw error;
+  }
 }
 
-async function giveOffline<Report>(order: EntryOrder<Report>): Promise<Given<Report>> {
-  const schedule = await OfflineSchedule.open(inWorkdir(order.options));
+async function giveOffline<Report extends PauseReport>(
+  order: EntryOrder<Report>,
+  why: LovageError,
+): Promise<Given<Report>> {
+  const schedule = await OfflineSchedule.open(inWorkdir(order.options), why);
   try {
     const reports = await carryOut(order, schedule, async () => schedule.reports());
-    const where = schedule.isNoted ? "" : "; the broker, out of reach now, is told by that beat";
-    const note = `no beat runs: written to the record ${schedule.location}; it takes effect when beat starts${where}`;
-    return { reports, note };
+    return { reports, notes: offlineNotes(schedule) };
   } finally {
     await schedule.close();
   }
 }
 
-async function carryOut<Report>(
+function offlineNotes({ location, unheard }: OfflineSchedule): readonly string[] {
+  const written = `written to the record ${location}; it takes effect when beat starts`;
+  if (unheard === null) return [`no beat runs: ${written}`];
+  const unasked = `the broker could not be asked: a beat elsewhere, if one leads, goes on sending (${unheard.message})`;
+  return [`no beat answers: ${written} on it`, unasked];
+}
+
+async function carryOut<Report extends PauseReport>(
   { names, options, isMeant, give }: EntryOrder<Report>,
   steered: Steered,
   all: () => Promise<readonly EntryReport[]>,

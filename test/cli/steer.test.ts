@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { Door } from "../../src/beat/reach/door.ts";
+import type { BeatSteering, PauseReport, ResumeReport } from "../../src/beat/steer/steering.ts";
 import { backfillCommand, type BackfillOptions } from "../../src/cli/backfill.ts";
 import { historyCommand } from "../../src/cli/history.ts";
 import { listCommand } from "../../src/cli/list.ts";
@@ -7,7 +10,9 @@ import { resumeCommand } from "../../src/cli/resume.ts";
 import { runEntryCommand } from "../../src/cli/run-entry.ts";
 import { showCommand } from "../../src/cli/show.ts";
 import { statusCommand } from "../../src/cli/status.ts";
+import { LovageError } from "../../src/error.ts";
 import { commandStage, type CommandStage, printed, type Printed } from "../helper/command-stage.ts";
+import { stubSteering } from "../helper/steering-stub.ts";
 import { waitUntil } from "../helper/wait.ts";
 
 const schedule = `
@@ -165,6 +170,7 @@ describe("beat pause and beat resume", () => {
   it(
     "write to the record where no beat runs, and the next beat keeps to it",
     idle(async (stage) => {
+      await stage.record({});
       const { stdout, stderr } = await pause(stage, ["morning"], { reason: "night" });
       expect(stdout).toBe("paused morning, by alice@here: night\n");
       expect(stderr).toContain(`no beat runs: written to the record ${stage.options.schedule}`);
@@ -185,8 +191,75 @@ describe("beat pause and beat resume", () => {
   );
 
   it(
+    "write nothing where there is no record, be the broker there or away",
+    idle(async (stage) => {
+      const hint = expect.stringContaining("nothing was written") as string;
+      const nowhere = `and there is no record ${stage.options.schedule} in ${process.cwd()}`;
+      const [there, away] = [{}, { broker: "redis://127.0.0.1:1" }];
+      await expect(pause(stage, ["morning"], there)).rejects.toMatchObject({
+        message: `no beat answers, ${nowhere}`,
+        hint,
+      });
+      for (const order of [pause, resume]) {
+        const refused = await order(stage, ["morning"], away).catch((error: unknown) => error);
+        expect(refused).toMatchObject({ code: "broker", hint });
+        expect((refused as Error).message).toMatch(/^cannot reach redis:\/\/127\.0\.0\.1:1\b/);
+        expect((refused as Error).message).toContain(nowhere);
+      }
+      expect(existsSync(stage.options.schedule)).toBe(false);
+    }),
+  );
+
+  it(
+    "write to the record while the broker cannot be asked, and say who does not hear of it",
+    idle(async (stage) => {
+      await stage.record({});
+      const away = { broker: "redis://127.0.0.1:1" };
+      const { stderr, exitCode } = await pause(stage, ["morning"], away);
+      const [written, unasked, ...rest] = stderr.trimEnd().split("\n");
+      expect(written).toContain(`written to the record ${stage.options.schedule}; it takes effect when beat starts`);
+      expect(unasked).toMatch(/^beat: the broker could not be asked: a beat elsewhere, if one leads, goes on sending /);
+      expect([rest, exitCode]).toEqual([[], 0]);
+      expect((await stage.states()).get("morning")?.paused).toMatchObject({ by: "alice@here" });
+      await expect(resume(stage, ["morning"], away)).rejects.toMatchObject({ code: "broker" });
+    }),
+  );
+
+  it(
+    "say when the running beat could not tell the broker",
+    idle(async (stage) => {
+      const untold = (reports: readonly PauseReport[]): PauseReport[] =>
+        reports.map((one) => ({ ...one, isTold: false }));
+      await stage.record({});
+      const stub = stubSteering();
+      const steering: BeatSteering = {
+        ...stub,
+        pause: async (request) => untold(await stub.pause(request)),
+        resume: async (request) => untold(await stub.resume(request)) as ResumeReport[],
+        show: (entry) => ({ ...stub.show(entry), paused: { at: Date.now(), by: "alice@here", reason: null } }),
+        previewBackfill: () => {
+          throw new LovageError("usage", "the span begins in the future");
+        },
+      };
+      const door = new Door({ record: stage.options.schedule, steering, emit: () => undefined });
+      await door.start();
+      try {
+        const says =
+          "beat: the broker is away and could not be told yet: a beat that takes over before it is back does not know of this\n";
+        expect((await pause(stage, ["tick"])).stderr).toBe(says);
+        const { stderr, stdout } = await resume(stage, ["tick"], { catchUp: true });
+        expect(stderr).toBe(says);
+        expect(stdout).toMatch(/^resumed tick: nothing fell into the pause/);
+      } finally {
+        await door.stop();
+      }
+    }),
+  );
+
+  it(
     "count what fell into a pause that ends while no beat runs",
     idle(async (stage) => {
+      await stage.record({});
       await pause(stage, ["quarter", "midnight"]);
       const states = [...(await stage.states()).values()];
       const dayMs = 86_400_000;
@@ -300,6 +373,20 @@ at 100 a second this takes 1 s
       expect(stderr).toContain("--yes sends them");
       expect(exitCode).toBe(0);
       expect((await backfill(stage, undefined, { list: true })).stdout).toBe("no backfills\n");
+    }),
+  );
+
+  it(
+    "is of the past: up to now, and not from the future",
+    running(async (stage) => {
+      const from = new Date(Date.now() - 3_600_000).toISOString();
+      const { stdout } = await backfill(stage, "quarter", { from, to: "2126-01-01", yes: true });
+      expect(stdout).toMatch(/^quarter: [45] occurrences from .* up to now, \w{3} \d{4}-/);
+      expect(stdout).toMatch(/: done, ([45]) of \1 sent, /);
+      await expect(backfill(stage, "quarter", { from: "2125-12-31", to: "2126-01-01" })).rejects.toMatchObject({
+        code: "usage",
+        message: "--from 2125-12-31 is in the future",
+      });
     }),
   );
 

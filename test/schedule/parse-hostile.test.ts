@@ -35,7 +35,11 @@ describe("a file that would bring a reader down", () => {
       `${job}    options: &o {link: {task: a, options: *o}}\n`,
       `5:5: entries.job.options: ${itself}`,
     ],
-    ["a list of links in itself", `${job}    options: {link_error: &l [a, *l]}\n`, `5:5: entries.job.options: ${itself}`],
+    [
+      "a list of links in itself",
+      `${job}    options: {link_error: &l [a, *l]}\n`,
+      `5:5: entries.job.options: ${itself}`,
+    ],
     [
       "an entry linked to itself",
       "entries:\n  job: &p\n    task: t\n    schedule: 10\n    options: {link: *p}\n",

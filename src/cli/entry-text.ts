@@ -1,4 +1,5 @@
 // One entry on the terminal: a name and a value a line.
+import { shownUrl } from "../monitor/ping-url.ts";
 import type { Instant } from "../clock.ts";
 import { count, span } from "../log-words.ts";
 import { writeJson } from "../protocol/json-writer.ts";
@@ -107,7 +108,13 @@ function definitionLines(entry: Entry): readonly Line[] {
   ];
 }
 
-function pingText({ success, failure }: NonNullable<Entry["ping"]>): string {
+/** Without the passwords in it. */
+export function shownPing({ success, failure }: NonNullable<Entry["ping"]>): NonNullable<Entry["ping"]> {
+  return { success: success && shownUrl(success), failure: failure && shownUrl(failure) };
+}
+
+function pingText(ping: NonNullable<Entry["ping"]>): string {
+  const { success, failure } = shownPing(ping);
   const parts = [success === null ? [] : [`success ${success}`], failure === null ? [] : [`failure ${failure}`]];
   return parts.flat().join(", ");
 }

@@ -7,7 +7,7 @@ import type { Entry } from "../schedule/entry.ts";
 import type { EntryState, Run } from "../store/store.ts";
 import { fromBeatOrHere, inWorkdir, nameOf, type SteerOptions } from "./contact.ts";
 import { jsonOf, jsonOfRun, reportsHere } from "./entry-report.ts";
-import { entryText, type Upcoming } from "./entry-text.ts";
+import { entryText, type Upcoming, shownPing } from "./entry-text.ts";
 import { dstNote } from "./dst-note.ts";
 import { findEntry } from "./find-entry.ts";
 import { openApp, openProject, type Project } from "./open.ts";
@@ -127,5 +127,5 @@ function definition(entry: Entry): object {
     overlap,
     overlap_limit_ms: overlapLimitMs,
   };
-  return { args, kwargs, options, ...policies, jitter_ms: jitterMs, max_runs: maxRuns, ping };
+  return { args, kwargs, options, ...policies, jitter_ms: jitterMs, max_runs: maxRuns, ping: ping && shownPing(ping) };
 }

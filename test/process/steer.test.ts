@@ -96,7 +96,9 @@ describe("steering a running beat", () => {
     await beat.saw("Sending due task tick");
     await redis.kill();
     const told = (...args: string[]): Promise<Ran> => runBeat([...args, "-b", redis.url], folder.path);
-    expect((await told("pause", "tick", ...asUser)).output).toBe("paused tick, by alice@desk\n");
+    expect((await told("pause", "tick", ...asUser)).output).toBe(
+      "paused tick, by alice@desk\nbeat: the broker is away and could not be told yet: a beat that takes over before it is back does not know of this\n",
+    );
     expect((await told("run", "daily")).output).toContain("the broker is away: it goes out when the broker is back");
     expect((await told("status")).exitCode).toBe(0);
     const far = await told("status", "--remote");
@@ -127,7 +129,7 @@ describe("steering a running beat", () => {
     await writeFiles(folder.path, { "schedules/a.yaml": schedule });
     const wrong: readonly (readonly [string, number, RegExp])[] = [
       ["pause", 1, /^beat: which entries\? \(name entries, or give --all or --match TEXT\)\n$/],
-      ["pause tik", 1, /^beat: there is no entry tik \(did you mean tick\?\)\n$/],
+      ["pause tick", 1, /^beat: no beat answers, and there is no record beat-record in .*; nothing was written\)\n$/],
       ["show tik", 1, /^beat: there is no entry tik \(did you mean tick\?\)\n$/],
       ["run tick", 1, /^beat: no beat answers \(a beat must run; lovage call TASK sends a task without one\)\n$/],
       ["status", 1, /^beat: no beat runs on .*beat-record in .*\n$/],

@@ -1,7 +1,7 @@
 // All the words of the log: for each event its level, its lines, and its fields for machines.
 import { formatProblem } from "./error.ts";
 import type { LovageEvent, Occasion } from "./event.ts";
-import { count, instant, span } from "./log-words.ts";
+import { byWhom, count, instant, span } from "./log-words.ts";
 import { WORKER_WORDINGS } from "./log-worker.ts";
 
 export type LineLevel = "info" | "warn" | "error";
@@ -68,7 +68,7 @@ const WORDINGS: { readonly [Type in LovageEvent["type"]]: Wording<EventOf<Type>>
   },
   "entry-paused": {
     level: "warn",
-    text: ({ entry, by, reason }) => `Scheduler: ${entry} is paused by ${by}${reason === null ? "" : `: ${reason}`}`,
+    text: ({ entry, ...pause }) => `Scheduler: ${entry} is paused ${byWhom(pause)}`,
   },
   "entry-resumed": {
     level: "info",

@@ -16,3 +16,8 @@ export function count(number: number, singular: string): string {
   const plural = singular.endsWith("y") ? `${singular.slice(0, -1)}ies` : `${singular}s`;
   return `${number} ${number === 1 ? singular : plural}`;
 }
+
+/** Who did something and why, as the end of a sentence: `by alice@desk: the printer burns`. */
+export function byWhom({ by, reason }: { readonly by: string; readonly reason: string | null }): string {
+  return reason === null ? `by ${by}` : `by ${by}: ${reason}`;
+}

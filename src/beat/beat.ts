@@ -17,7 +17,7 @@ import type { Occurrence } from "./occurrence.ts";
 import type { OverlapGate } from "./overlap/overlap.ts";
 import { runName } from "./overlap/notes.ts";
 import type { PlanChange } from "./plan.ts";
-import { pauseName } from "./steer/pauses.ts";
+import { pausedEvent, pauseName } from "./steer/pauses.ts";
 import type { BeatSteering, BeatStatus } from "./steer/steering.ts";
 import { Takeover } from "./takeover.ts";
 import { assemble, type Works } from "./works.ts";
@@ -278,6 +278,6 @@ export class Beat implements Service {
 /** Entries that come into the schedule paused, because they were paused when they went. */
 function tellPaused(states: readonly EntryState[], emit: Emit): void {
   for (const { name, paused } of states) {
-    if (paused !== null) emit({ type: "entry-paused", entry: name, by: paused.by, reason: paused.reason });
+    if (paused !== null) emit(pausedEvent(name, paused));
   }
 }

@@ -5,7 +5,7 @@ import type { Instant } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { EntryState } from "../store/store.ts";
 import { absurdMs } from "./absurd.ts";
-import { neverRun } from "./standing.ts";
+import { neverRun } from "../store/changes.ts";
 
 /** Hosts of one fleet differ by so much without anybody being wrong. */
 const skewMs = 10_000;

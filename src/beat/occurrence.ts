@@ -25,9 +25,16 @@ export function scheduledOccurrence(of: {
   readonly schedule: Schedule;
   readonly dueAt: Instant;
 }): Occurrence {
-  const { entry, schedule, dueAt } = of;
-  const nextDueAt = entry.options.expires === "next" ? schedule.next(dueAt) : null;
-  return { entry, dueAt, settlesAt: dueAt, nextDueAt, occasion: "scheduled" };
+  const { entry, dueAt } = of;
+  return { entry, dueAt, settlesAt: dueAt, nextDueAt: nextDueOf(of, dueAt), occasion: "scheduled" };
+}
+
+/** What a message that `expires: next` is to know: the entry's first due time after `after`. Others are not asked for it. */
+export function nextDueOf(
+  { entry, schedule }: { readonly entry: Entry; readonly schedule: Schedule },
+  after: Instant,
+): Instant | null {
+  return entry.options.expires === "next" ? schedule.next(after) : null;
 }
 
 /** What is sent outside of the schedule has a mark of its own, so that it goes out once like all else. */

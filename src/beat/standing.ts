@@ -4,18 +4,8 @@ import type { Entry } from "../schedule/entry.ts";
 import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { absurdMs } from "./absurd.ts";
+import { neverRun } from "../store/changes.ts";
 import type { EntryState } from "../store/store.ts";
-
-export const neverRun = {
-  lastDueAt: null,
-  lastSentAt: null,
-  lastTaskId: null,
-  runs: 0,
-  missed: 0,
-  skipped: 0,
-  failed: 0,
-  paused: null,
-} satisfies Partial<EntryState>;
 
 export interface Standing {
   /** With its grid fixed, so that it can be asked from any instant. */

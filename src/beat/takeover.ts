@@ -12,7 +12,15 @@ import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark, manualMark } from "./occurrence.ts";
 import { readRuns, runName, runsToAdopt } from "./overlap/notes.ts";
-import { type PauseNote, pauseName, pausesToAdopt, pausesToNote, readPauses, writePause } from "./steer/pauses.ts";
+import {
+  type PauseNote,
+  pausedEvent,
+  pauseName,
+  pausesToAdopt,
+  pausesToNote,
+  readPauses,
+  writePause,
+} from "./steer/pauses.ts";
 import type { Admission } from "./overlap/admission.ts";
 import type { Publisher } from "./publish.ts";
 import type { Plan } from "./plan.ts";
@@ -168,7 +176,7 @@ export class Takeover {
     const changes = pausesToAdopt(said, plan.states());
     plan.setPaused(changes, now);
     for (const [entry, paused] of changes) {
-      if (paused !== null) emit({ type: "entry-paused", entry, by: paused.by, reason: paused.reason });
+      if (paused !== null) emit(pausedEvent(entry, paused));
     }
   }
 

@@ -1,7 +1,7 @@
 // One look at the clock: what is due now, and what was missed. Changes the plan; sends nothing.
 import type { Instant } from "../clock.ts";
 import type { Occasion } from "../event.ts";
-import type { Occurrence } from "./occurrence.ts";
+import { nextDueOf, type Occurrence } from "./occurrence.ts";
 import type { DueSlot, Plan, Slot } from "./plan.ts";
 import { beginRun } from "./under-way.ts";
 import { type Dropped, judgeMissed, type Verdict } from "./recover.ts";
@@ -110,11 +110,10 @@ function take(taking: Taking, slot: DueSlot, occasion: Occasion): void {
 
 function occurrence(
   { now }: Taking,
-  { entry, schedule }: Slot,
+  slot: Slot,
   what: Pick<Occurrence, "dueAt" | "settlesAt" | "occasion">,
 ): Occurrence {
-  if (entry.options.expires !== "next") return { entry, ...what, nextDueAt: null };
   // What is made up lives until the next occurrence from now: with the one after its own time it would be born dead.
   const after = what.occasion === "missed" ? Math.max(what.dueAt, now) : what.dueAt;
-  return { entry, ...what, nextDueAt: schedule.next(after) };
+  return { entry: slot.entry, ...what, nextDueAt: nextDueOf(slot, after) };
 }

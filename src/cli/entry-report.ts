@@ -1,4 +1,5 @@
 // Entries as a running beat tells of them, told from schedule files and beat-record where none runs; in words and in JSON.
+import { byWhom } from "../log-words.ts";
 import { Plan } from "../beat/plan.ts";
 import { reportOf } from "../beat/steer/report.ts";
 import type { EntryReport } from "../beat/steer/steering.ts";
@@ -27,7 +28,7 @@ export function nextText(report: EntryReport, now: Instant): string {
 
 function whyNot({ enabled, paused, quarantined }: EntryReport): string {
   if (!enabled) return "not enabled";
-  if (paused !== null) return `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
+  if (paused !== null) return `paused ${byWhom(paused)}`;
   return quarantined === null ? "finished" : `set aside: ${quarantined}`;
 }
 

@@ -2,7 +2,8 @@
 // and forgets nothing.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { isCurrent, neverRun } from "../beat/standing.ts";
+import { isCurrent } from "../beat/standing.ts";
+import { neverRun } from "../store/changes.ts";
 import { type Instant, systemClock } from "../clock.ts";
 import { didYouMean, LovageError, messageOf } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";

@@ -16,6 +16,18 @@ export function assertStorable({ states = [], runs = [] }: Changes): void {
   if (run !== undefined) throw unstorable("run", run.entry);
 }
 
+/** What is known of an entry that has not run; and of what an older version did not know, or not count. */
+export const neverRun = {
+  lastDueAt: null,
+  lastSentAt: null,
+  lastTaskId: null,
+  runs: 0,
+  missed: 0,
+  skipped: 0,
+  failed: 0,
+  paused: null,
+} satisfies Partial<EntryState>;
+
 /** A state as a version wrote it that did not count what was skipped yet. */
 export type OlderState = Omit<EntryState, "skipped"> & Partial<Pick<EntryState, "skipped">>;
 

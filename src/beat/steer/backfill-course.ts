@@ -1,9 +1,10 @@
 // One backfill on its way: its occurrences go to the publisher in order, at its rate, and what became of them is counted.
+import { byWhom } from "../../log-words.ts";
 import type { Clock, Instant } from "../../clock.ts";
 import type { Emit } from "../../event.ts";
 import type { Refusal } from "../dispatch.ts";
 import type { Ledger } from "../ledger.ts";
-import { backfillId, backfillMark, type Occurrence } from "../occurrence.ts";
+import { backfillId, backfillMark, nextDueOf, type Occurrence } from "../occurrence.ts";
 import type { Plan, Slot } from "../plan.ts";
 import { type Backfill, backfillName, farther, writeBackfill } from "./backfill-note.ts";
 import { takeFrom } from "./backfill-range.ts";
@@ -165,13 +166,14 @@ export class Course {
     return dueTimes.length;
   }
 
-  #occurrence({ entry, schedule }: Slot, dueAt: Instant): Occurrence {
+  #occurrence(slot: Slot, dueAt: Instant): Occurrence {
     const { scope, clock } = this.#options;
-    const { id, by, reason } = this.#backfill;
-    const note = `${id} by ${by}${reason === null ? "" : `: ${reason}`}`;
+    const { entry } = slot;
+    const { id } = this.#backfill;
+    const note = `${id} ${byWhom(this.#backfill)}`;
     const mark = { entry: this.mark, dueAt };
     const byHand = { id: backfillId({ scope, entry: entry.name, dueAt }, id), mark, note };
-    const nextDueAt = entry.options.expires === "next" ? schedule.next(clock.now()) : null;
+    const nextDueAt = nextDueOf(slot, clock.now());
     return { entry, dueAt, settlesAt: dueAt, nextDueAt, occasion: "backfill", byHand };
   }
 

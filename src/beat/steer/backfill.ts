@@ -1,5 +1,6 @@
 // Backfills: the occurrences of a past span, sent in order and at a bounded rate beside the schedule's own. Each has a mark of
 // its own on the broker, so that whoever goes on with it neither repeats nor leaves out anything.
+import { byWhom } from "../../log-words.ts";
 import type { Instant } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Answer, Refusal } from "../dispatch.ts";
@@ -83,7 +84,7 @@ export class Backfills {
     }
     this.#forgetOldest();
     this.#courses.set(asked.id, course);
-    course.tell(`by ${by}${reason === null ? "" : `: ${reason}`}`);
+    course.tell(byWhom(request));
     this.#begin(course);
     return reportOf(course.backfill);
   }

@@ -1,5 +1,7 @@
 // Pauses as notes on the broker, so that a standby without our disk keeps an entry paused; and what to believe when the
 // note and the beat-record differ: whichever was written later.
+import type { LovageEvent } from "../../event.ts";
+import { byWhom } from "../../log-words.ts";
 import type { Instant } from "../../clock.ts";
 import type { EntryState, Pause } from "../../store/store.ts";
 import type { Slot } from "../plan.ts";
@@ -60,6 +62,10 @@ export function pausesToNote(
   return missing;
 }
 
+export function pausedEvent(entry: string, { by, reason }: Pick<Pause, "by" | "reason">): LovageEvent {
+  return { type: "entry-paused", entry, by, reason };
+}
+
 /** Later than what was said before, whatever the clocks of those who said it: the later word counts. */
 export function saidAt(before: Instant | undefined, now: Instant): Instant {
   return Math.max(now, (before ?? 0) + 1);
@@ -79,7 +85,7 @@ export function droppedBy(slot: Slot, now: Instant, budget: CountBudget): Droppe
   const { entry, schedule, state } = slot;
   const { paused } = state;
   if (paused === null || !entry.enabled || (entry.maxRuns !== null && state.runs >= entry.maxRuns)) return null;
-  const reason = `paused by ${paused.by}${paused.reason === null ? "" : `: ${paused.reason}`}`;
+  const reason = `paused ${byWhom(paused)}`;
   const span = { after: takenUpTo(slot), until: now, limit: Math.max(1, budget.left) };
   const dropped = droppedUpTo(schedule, span, reason);
   budget.left -= dropped?.count ?? 0;

@@ -5,7 +5,16 @@ import type { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
 import type { EntryState, Pause } from "../../store/store.ts";
 import type { Ledger } from "../ledger.ts";
-import { countBudget, droppedBy, type PauseNote, pauseName, readPauses, saidAt, writePause } from "./pauses.ts";
+import {
+  countBudget,
+  droppedBy,
+  type PauseNote,
+  pausedEvent,
+  pauseName,
+  readPauses,
+  saidAt,
+  writePause,
+} from "./pauses.ts";
 import type { Plan, Slot } from "../plan.ts";
 import type { Dropped } from "../recover.ts";
 import { missedEvent, type Settled, settleSkipped } from "../settle.ts";
@@ -62,7 +71,7 @@ export class Pausing {
     plan.setPaused(new Map(pauses), now);
     withdraw(new Set(entries));
     await this.#writePauses(slots, before, now);
-    for (const entry of entries) emit({ type: "entry-paused", entry, by, reason });
+    for (const entry of entries) emit(pausedEvent(entry, { by, reason }));
   }
 
   /** Gives how many occurrences were given up, of those that were paused. */

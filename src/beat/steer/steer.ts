@@ -1,5 +1,6 @@
 // A running beat, asked and told: who leads answers for the schedule, and what it is told holds at once, is written down, and
 // is made known to whoever leads next.
+import { byWhom } from "../../log-words.ts";
 import { randomUUID } from "node:crypto";
 import type { Lease } from "../../broker/lease.ts";
 import { didYouMean, LovageError } from "../../error.ts";
@@ -10,7 +11,7 @@ import type { Run, Store } from "../../store/store.ts";
 import { type PauseNote, pauseName } from "./pauses.ts";
 import { Pausing, type PausingOptions } from "./pausing.ts";
 import type { Slot } from "../plan.ts";
-import { manualMark, type Occurrence } from "../occurrence.ts";
+import { manualMark, nextDueOf, type Occurrence } from "../occurrence.ts";
 import { pageOf, reportOf, upcomingOf } from "./report.ts";
 import type {
   BackfillPreview,
@@ -112,13 +113,13 @@ export class Steer implements BeatSteering {
 
   async run({ entry: name, by, reason }: RunRequest): Promise<RunReport> {
     const { clock, send } = this.#options;
-    const { entry, schedule } = this.#slot(name);
+    const slot = this.#slot(name);
+    const { entry } = slot;
     const now = clock.now();
-    const note = `by ${by}${reason === null ? "" : `: ${reason}`}`;
     const id = randomUUID();
     // Under a mark of its own: sent again because an answer got lost, it is a duplicate.
-    const byHand = { id, mark: { entry: manualMark(id), dueAt: now }, note };
-    const nextDueAt = entry.options.expires === "next" ? schedule.next(now) : null;
+    const byHand = { id, mark: { entry: manualMark(id), dueAt: now }, note: byWhom({ by, reason }) };
+    const nextDueAt = nextDueOf(slot, now);
     const outcome = this.#await(byHand.id);
     send([{ entry, dueAt: now, settlesAt: now, nextDueAt, occasion: "manual", byHand }]);
     const known = await outcome;

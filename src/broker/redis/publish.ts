@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Envelope } from "../../protocol/envelope.ts";
 import { encodeMessage, queueKey } from "../../protocol/kombu.ts";
-import type { Mark } from "../broker.ts";
+import type { Guard, Mark } from "../broker.ts";
 import type { Route } from "../routing.ts";
 
 export interface Chunk {
@@ -56,11 +56,15 @@ export function* chunkBatch(
   }
 }
 
-/** The arguments of {@link publishScript}, after its keys: term, marks and the lists of the chunk. */
-export function scriptArguments(chunk: Chunk, marks: readonly Mark[], term: number): readonly string[] {
+/**
+ * The arguments of {@link publishScript}, after its keys: term, marks and the lists of the chunk.
+ *
+ * @param repeats whether an entry comes more than once in the batch
+ */
+export function scriptArguments(chunk: Chunk, { marks, term }: Guard, repeats: boolean): readonly string[] {
   const { lists, channel, routes } = chunk.targets;
   const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
-  const args = [String(term), String(own.length), hasRepeats(own) ? "1" : "0", channel ?? ""];
+  const args = [String(term), String(own.length), repeats ? "1" : "0", channel ?? ""];
   for (const mark of own) args.push(mark.entry);
   for (const mark of own) args.push(String(mark.dueAt));
   args.push(...chunk.messages);

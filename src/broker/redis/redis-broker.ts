@@ -70,8 +70,9 @@ export class RedisBroker implements Broker {
     if (guard === undefined) return (await sendInOrder(chunks, chunksInFlight, this.#push)).flat();
     await this.#loadScript();
     // Redis may refuse a chunk and take the next. That must not move the mark of an entry past what was refused.
-    const width = hasRepeats(guard.marks) ? 1 : chunksInFlight;
-    return (await sendInOrder(chunks, width, (chunk) => this.#pushGuarded(chunk, batch, guard))).flat();
+    const repeats = hasRepeats(guard.marks);
+    const width = repeats ? 1 : chunksInFlight;
+    return (await sendInOrder(chunks, width, (chunk) => this.#pushGuarded(chunk, { batch, guard, repeats }))).flat();
   }
 
   async consume(queues: readonly BoundQueue[], options: ConsumeOptions): Promise<Consumer> {
@@ -134,8 +135,15 @@ export class RedisBroker implements Broker {
     return chunk.messages.map(() => "sent");
   };
 
-  async #pushGuarded(chunk: Chunk, batch: readonly Envelope[], guard: Guard): Promise<readonly PublishOutcome[]> {
-    const args = scriptArguments(chunk, guard.marks, guard.term);
+  async #pushGuarded(
+    chunk: Chunk,
+    {
+      batch,
+      guard,
+      repeats,
+    }: { readonly batch: readonly Envelope[]; readonly guard: Guard; readonly repeats: boolean },
+  ): Promise<readonly PublishOutcome[]> {
+    const args = scriptArguments(chunk, guard, repeats);
     const { term, marks } = scopeKeys(this.#prefix, guard.scope);
     const keys = [term, marks, ...chunk.targets.lists];
     const reply = await this.#connection.run((client) => callScript(client, publishScript, keys, args), keys);

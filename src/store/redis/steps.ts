@@ -1,4 +1,5 @@
 // A change to the beat-record as steps that Redis takes one by one: what belongs to one entry is never torn apart.
+import { neverRun } from "../changes.ts";
 import { isStorable } from "../changes.ts";
 import type { Changes, EntryState, Run } from "../store.ts";
 import { forgotten, unchanged } from "./script.ts";
@@ -34,7 +35,7 @@ function writeState(state: EntryState): string {
 export function readState(name: string, text: string): EntryState | null {
   const known = readObject(text) as EntryState;
   if (known.name === name && isState(known)) return known;
-  const filled: EntryState = { ...blank, ...known, name };
+  const filled: EntryState = { ...neverRun, ...known, name };
   return isState(filled) ? filled : null;
 }
 
@@ -51,18 +52,6 @@ export function readRun(entry: string, text: string): Run | null {
   const run = { ...readObject(text), entry } as Run;
   return Number.isFinite(run.dueAt) && Number.isFinite(run.at) ? run : null;
 }
-
-/** What an older version did not know, or not count. */
-const blank = {
-  lastDueAt: null,
-  lastSentAt: null,
-  lastTaskId: null,
-  runs: 0,
-  missed: 0,
-  skipped: 0,
-  failed: 0,
-  paused: null,
-};
 
 function readObject(text: string): object {
   try {

@@ -260,7 +260,9 @@ export class Publisher {
     if (!isFirstTry) await this.#withdrawPaused();
     const { dispatches, refusals } = this.#batch;
     if (dispatches.length === 0) return;
-    const published = this.#send(dispatches, term);
+    // What was asked for by hand may have been sent under another term, and what is tried again may have arrived.
+    const isNew = isFirstTry && dispatches.every(({ occurrence }) => occurrence.byHand === undefined);
+    const published = this.#send(dispatches, term, isNew);
     // The first of a burst are not to wait while others are made: a fresh connection has more to ask than one question.
     if (isFirstTry && dispatches.length > firstBatchSize && this.#waiting.length > 0) {
       // The broker works on this batch while the next one is made; but it has to be on the wire first.
@@ -273,10 +275,10 @@ export class Publisher {
     for (const answer of answers) this.#answers.push(answer);
   }
 
-  async #send(dispatches: readonly Dispatch[], term: number): Promise<readonly Answer[]> {
+  async #send(dispatches: readonly Dispatch[], term: number, isNew = false): Promise<readonly Answer[]> {
     const { broker, clock, scope } = this.#options;
     const marks = dispatches.map(({ occurrence }) => markOf(occurrence));
-    const guard: Guard = { scope, term, marks };
+    const guard: Guard = { scope, term, marks, isNew };
     const envelopes = dispatches.map((dispatch) => dispatch.envelope);
     const outcomes = await broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
     const sentAt = clock.now();

@@ -15,11 +15,17 @@ export interface Broker {
    * newer than its mark is a `duplicate` and is not sent; the rest are sent and their marks move. A term that is over
    * stops the batch ({@link StaleTermError}): what went before it has its marks. When this rejects with any other error
    * the outcome is unknown, and the same batch may be published again under the same guard without harm. One guarded
-   * batch at a time: a later one that overtakes a failed one makes its occurrences duplicates.
+   * batch at a time: a later one that overtakes a failed one makes its occurrences duplicates. Under a guard that
+   * `isNew`, the term alone may decide.
    *
    * @throws UndeliverableError for messages that no queue would get: take them out and publish the rest again
    */
   publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]>;
+  /**
+   * These messages may soon be published, in this order and under these marks: what can be done before, such as writing
+   * them out, may be done now. Another batch, or none, may follow.
+   */
+  prepare?(batch: readonly Envelope[], marks: readonly Mark[]): void;
   /**
    * Starts to hand out messages of the queues, which it declares first. A message that its consumer did not settle comes
    * back: at once when the consumer is known to be dead, else when the visibility timeout has passed.
@@ -44,6 +50,11 @@ export interface Guard {
   readonly scope: string;
   readonly term: number;
   readonly marks: readonly Mark[];
+  /**
+   * The publisher vouches that each message is newer than its mark: it has read all marks under this very term, and had an
+   * answer for all that it published since. A batch whose answer was lost is never new when it is published again.
+   */
+  readonly isNew?: boolean;
 }
 
 /** Up to and including `dueAt`, everything of this entry is settled: enqueued, or skipped on purpose. */

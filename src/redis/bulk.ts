@@ -2,12 +2,13 @@
 // some hundred messages takes longer than making them.
 import { Command, type Redis } from "ioredis";
 
-class BulkCommand extends Command {
+/** A command whose bytes are made already. */
+export class EncodedCommand extends Command {
   readonly #bytes: Buffer;
 
-  constructor(name: string, args: readonly string[]) {
+  constructor(name: string, bytes: Buffer) {
     super(name, [], { replyEncoding: "utf8" });
-    this.#bytes = encodeCommand([name, ...args]);
+    this.#bytes = bytes;
   }
 
   override toWritable(): Buffer {
@@ -16,7 +17,7 @@ class BulkCommand extends Command {
 }
 
 export async function sendBulk(client: Redis, name: string, args: readonly string[]): Promise<unknown> {
-  return client.sendCommand(new BulkCommand(name, args));
+  return client.sendCommand(new EncodedCommand(name, encodeCommand([name, ...args])));
 }
 
 // Below this, joining strings is cheaper than one more call into the buffer.

@@ -236,6 +236,123 @@ export function describeBroker(name: string, open: () => Promise<BrokerFixture>)
       });
     });
 
+    describe("with a guard that vouches for its messages being new", () => {
+      const many = Array.from({ length: 1200 }, (_, index) => `${index}`);
+      const fresh = (dueAt: number, names: readonly string[] = many, of: Lease = lease): Guard => ({
+        ...guard(
+          names.map((name) => [`entry ${name}`, dueAt]),
+          of,
+        ),
+        isNew: true,
+      });
+
+      it("sends all of it in order, and moves the marks", async () => {
+        expect(new Set(await publish(many, fresh(1000)))).toEqual(new Set(["sent"]));
+        expect(await fixture.waiting("celery")).toEqual(many.map(idOf));
+        expect(await marks()).toEqual(Object.fromEntries(many.map((name) => [`entry ${name}`, 1000])));
+      });
+
+      it("lets whoever publishes it again without vouching have duplicates", async () => {
+        await publish(many, fresh(1000));
+        const again = await publish(many, { ...fresh(1000), isNew: false });
+        expect(new Set(again)).toEqual(new Set(["duplicate"]));
+        expect(await fixture.broker.depth("celery")).toBe(many.length);
+      });
+
+      it("is followed by single messages and by other batches, each judged by the newest mark", async () => {
+        await publish(many, fresh(1000));
+        await publish(many, fresh(2000));
+        expect(await publish(["a"], guard([["entry 5", 2000]]))).toEqual(["duplicate"]);
+        expect(await publish(["b"], guard([["entry 5", 2001]]))).toEqual(["sent"]);
+        expect(await publish(["c"], { ...guard([["entry 6", 3000]]), isNew: true })).toEqual(["sent"]);
+        await publish(many, fresh(4000));
+        expect((await marks())["entry 6"]).toBe(4000);
+      });
+
+      it("keeps the newest mark of an entry that comes several times", async () => {
+        const under = { ...guard(many.map((_, index) => ["one", index + 1])), isNew: true };
+        expect(new Set(await publish(many, under))).toEqual(new Set(["sent"]));
+        expect(await marks()).toEqual({ one: many.length });
+      });
+
+      it("refuses all of it under a term that is over, and moves no mark", async () => {
+        const stale = fresh(1000);
+        await leasesOf(fixture.broker).release(lease);
+        await lead("app", "two");
+        await expect(publish(many, stale)).rejects.toThrow(StaleTermError);
+        expect(await fixture.broker.depth("celery")).toBe(0);
+        expect(await marks()).toEqual({});
+      });
+
+      it("leaves its marks to the next term", async () => {
+        await publish(many, fresh(1000));
+        await leasesOf(fixture.broker).release(lease);
+        const next = await lead("app", "two");
+        expect(new Set(await publish(many, { ...fresh(1000, many, next), isNew: false }))).toEqual(
+          new Set(["duplicate"]),
+        );
+      });
+
+      it("leaves marks that are set back or dropped afterwards as they were set", async () => {
+        const leases = leasesOf(fixture.broker);
+        await publish(many, fresh(5000));
+        await leases.setMarks(lease, [{ entry: "entry 7", dueAt: 100 }]);
+        await leases.dropMarks(lease, ["entry 8"]);
+        await publish(["a"], guard([["entry 9", 6000]]));
+        expect(await marks()).toMatchObject({ "entry 7": 100, "entry 9": 6000 });
+        expect(await marks()).not.toHaveProperty("entry 8");
+      });
+
+      it("keeps batches for several queues in order within each", async () => {
+        const batch = many.map((name, index) =>
+          envelopeOf(name, { queue: `q${index % 3}`, priority: index % 2 === 0 ? 0 : 6 }),
+        );
+        await fixture.broker.publish(batch, fresh(1000));
+        expect(await fixture.broker.depth("q0")).toBe(400);
+        const ofOne = many.filter((_, index) => index % 3 === 1);
+        const [odd, even] = [1, 0].map((rest) => ofOne.filter((name) => Number(name) % 2 === rest));
+        expect(await fixture.waiting("q1")).toEqual([...(even ?? []), ...(odd ?? [])].map(idOf));
+      });
+
+      it("keeps names of any kind and due times with fractions", async () => {
+        const odd = ["zażółć ☃", "a\0b", "💡", '"quoted"', "__proto__", "back\\slash", "line\nbreak", "\u2028"];
+        const under = guard([
+          ...odd.map((name) => [name, 1_795_255_200_000.25] as const),
+          ...fresh(7).marks.map(({ entry, dueAt }) => [entry, dueAt] as const),
+        ]);
+        await publish([...odd, ...many], { ...under, isNew: true });
+        const kept = await leasesOf(fixture.broker).marks("app");
+        expect(odd.map((name) => kept.get(name))).toEqual(odd.map(() => 1_795_255_200_000.25));
+        expect(await publish(odd, { ...guard(odd.map((name) => [name, 1_795_255_200_000.25])) })).toEqual(
+          odd.map(() => "duplicate"),
+        );
+      });
+
+      it("sends what was prepared, as it was prepared and otherwise", async () => {
+        const batch = many.map((name) => envelopeOf(name));
+        const under = fresh(1000);
+        fixture.broker.prepare?.(batch, under.marks);
+        await fixture.broker.publish(batch, under);
+        expect(await fixture.waiting("celery")).toEqual(many.map(idOf));
+        const others = many.map((name) => envelopeOf(`other ${name}`));
+        fixture.broker.prepare?.(others, fresh(2000).marks);
+        const [part, rest] = [others.slice(3, 700), others.slice(700)];
+        await fixture.broker.publish(part, fresh(3000, many.slice(3, 700)));
+        await fixture.broker.publish(rest, fresh(2000, many.slice(700)));
+        expect(await fixture.waiting("celery")).toEqual(
+          [...many, ...many.slice(3).map((name) => `other ${name}`)].map(idOf),
+        );
+        expect(await marks()).toMatchObject({ "entry 0": 1000, "entry 3": 3000, "entry 699": 3000, "entry 700": 2000 });
+      });
+
+      it("takes two batches at the same time, each whole", async () => {
+        const [left, right] = [many.slice(0, 600), many.slice(600)];
+        await Promise.all([publish(left, fresh(1000, left)), publish(right, fresh(1000, right))]);
+        expect(new Set(await fixture.waiting("celery"))).toEqual(new Set(many.map(idOf)));
+        expect(Object.keys(await marks())).toHaveLength(1200);
+      });
+    });
+
     describe("with named exchanges", () => {
       const via = (exchange: string, exchangeType: "direct" | "topic", routingKey: string, queue?: string) => ({
         destination: { exchange, exchangeType, routingKey, ...(queue === undefined ? {} : { queue }) },

@@ -8,6 +8,7 @@ import { type Mark, StaleTermError } from "../broker.ts";
 import { sendInOrder, slices } from "../chunks.ts";
 import type { Acquired, AcquireOptions, Lease, LeaseKeeper, LeaseOwner, SetMarksOptions } from "../lease.ts";
 import { wrongKind } from "./failure.ts";
+import { type Journal, readRecord } from "./journal.ts";
 import {
   acquireScript,
   dropMarksScript,
@@ -27,10 +28,12 @@ const callsInFlight = 4;
 export class RedisLeases implements LeaseKeeper {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
+  readonly #journal: Journal;
 
-  constructor(connection: RedisConnection, prefix: string) {
+  constructor(connection: RedisConnection, prefix: string, journal: Journal) {
     this.#connection = connection;
     this.#prefix = prefix;
+    this.#journal = journal;
   }
 
   async acquire(scope: string, owner: LeaseOwner, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
@@ -50,16 +53,27 @@ export class RedisLeases implements LeaseKeeper {
   }
 
   async release(lease: Lease): Promise<void> {
+    // Left to the next leader where it does not succeed.
+    await this.#journal.foldAll(lease).catch(() => undefined);
     const keys = scopeKeys(this.#prefix, lease.scope);
     await this.#run(releaseScript, [keys.term, keys.lease], [String(lease.term)]);
   }
 
   async marks(scope: string): Promise<ReadonlyMap<string, Instant>> {
-    const key = scopeKeys(this.#prefix, scope).marks;
-    return this.#read(key, (client) => scanMarks(client, key));
+    const keys = scopeKeys(this.#prefix, scope);
+    // The journal first: what is folded in the meantime is then seen twice, and not missed.
+    const records = await this.#read({ key: keys.journal, wanted: "list" }, async (client) => {
+      await this.#journal.barrier(client, scope);
+      return client.lrange(keys.journal, 0, -1);
+    });
+    const marks = await this.#read({ key: keys.marks, wanted: "hash" }, (client) => scanMarks(client, keys.marks));
+    for (const record of records) raiseMarks(marks, readRecord(record));
+    return marks;
   }
 
   async setMarks(lease: Lease, marks: readonly Mark[], { forwardOnly = false }: SetMarksOptions = {}): Promise<void> {
+    // What is set outright is not to be raised again by what was settled before.
+    if (!forwardOnly) await this.#journal.foldAll(lease);
     const pairs = slices(marks, marksPerCall);
     await this.#change(lease, forwardOnly ? raiseMarksScript : setMarksScript, pairs, (mark) => [
       mark.entry,
@@ -68,12 +82,13 @@ export class RedisLeases implements LeaseKeeper {
   }
 
   async dropMarks(lease: Lease, entries: readonly string[]): Promise<void> {
+    await this.#journal.foldAll(lease);
     await this.#change(lease, dropMarksScript, slices(entries, marksPerCall), (entry) => [entry]);
   }
 
   async notes(scope: string): Promise<ReadonlyMap<string, string>> {
     const key = scopeKeys(this.#prefix, scope).notes;
-    return new Map(Object.entries(await this.#read(key, (client) => client.hgetall(key))));
+    return new Map(Object.entries(await this.#read({ key, wanted: "hash" }, (client) => client.hgetall(key))));
   }
 
   async setNotes(lease: Lease, notes: ReadonlyMap<string, string | null>): Promise<void> {
@@ -98,13 +113,16 @@ export class RedisLeases implements LeaseKeeper {
     });
   }
 
-  async #read<Result>(key: string, read: (client: Redis) => Promise<Result>): Promise<Result> {
+  async #read<Result>(
+    { key, wanted }: { readonly key: string; readonly wanted: string },
+    read: (client: Redis) => Promise<Result>,
+  ): Promise<Result> {
     return this.#connection.run(
       async (client) => {
         try {
           return await read(client);
         } catch (error) {
-          if (isWrongType(error)) throw wrongKind(key, await client.type(key), "hash");
+          if (isWrongType(error)) throw wrongKind(key, await client.type(key), wanted);
           throw error;
         }
       },
@@ -121,7 +139,7 @@ export class RedisLeases implements LeaseKeeper {
 }
 
 /** In pieces, so that a million marks do not hold up everybody else on the server. */
-async function scanMarks(client: Redis, key: string): Promise<ReadonlyMap<string, Instant>> {
+async function scanMarks(client: Redis, key: string): Promise<Map<string, Instant>> {
   const marks = new Map<string, Instant>();
   let cursor = "0";
   do {
@@ -133,6 +151,12 @@ async function scanMarks(client: Redis, key: string): Promise<ReadonlyMap<string
     cursor = next;
   } while (cursor !== "0");
   return marks;
+}
+
+function raiseMarks(marks: Map<string, Instant>, recorded: readonly Mark[]): void {
+  for (const { entry, dueAt } of recorded) {
+    if (dueAt > (marks.get(entry) ?? Number.NEGATIVE_INFINITY)) marks.set(entry, dueAt);
+  }
 }
 
 /** As the script reads it: what is no number is no mark, and the next publish writes over it. */

@@ -1,6 +1,6 @@
 // From envelopes to the arguments of one script call or one variadic LPUSH a list, in bearable chunks.
 import { randomUUID } from "node:crypto";
-import type { Envelope } from "../../protocol/envelope.ts";
+import type { Destination, Envelope } from "../../protocol/envelope.ts";
 import { encodeMessage, queueKey } from "../../protocol/kombu.ts";
 import type { Guard, Mark } from "../broker.ts";
 import type { Route } from "../routing.ts";
@@ -24,6 +24,8 @@ export interface Target {
   readonly isChannel: boolean;
 }
 
+export type TargetsOf = (envelope: Envelope) => readonly Target[];
+
 // Few enough for Lua to unpack two values a message, and for Redis not to keep other clients waiting.
 const messagesPerChunk = 500;
 const charactersPerChunk = 1 << 20;
@@ -32,11 +34,8 @@ const charactersPerChunk = 1 << 20;
  * Encodes as it goes, so that a batch of a hundred thousand is never in memory twice. A channel has its own chunks: Redis
  * may refuse it in the middle of a script, and what the script did before would stay done.
  */
-export function* chunkBatch(
-  batch: readonly Envelope[],
-  targetsOf: (envelope: Envelope) => readonly Target[],
-): Generator<Chunk> {
-  let start = 0;
+export function* chunkBatch(batch: readonly Envelope[], targetsOf: TargetsOf, from = 0): Generator<Chunk> {
+  let start = from;
   while (start < batch.length) {
     const messages: string[] = [];
     const routes: (readonly Target[])[] = [];
@@ -61,10 +60,11 @@ export function* chunkBatch(
  *
  * @param repeats whether an entry comes more than once in the batch
  */
-export function scriptArguments(chunk: Chunk, { marks, term }: Guard, repeats: boolean): readonly string[] {
+export function scriptArguments(chunk: Chunk, { marks, term, isNew }: Guard, repeats: boolean): readonly string[] {
   const { lists, channel, routes } = chunk.targets;
   const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
-  const args = [String(term), String(own.length), repeats ? "1" : "0", channel ?? ""];
+  const flags = [repeats, isNew === true].map((isSet) => (isSet ? "1" : "0"));
+  const args = [String(term), String(own.length), ...flags, channel ?? ""];
   for (const mark of own) args.push(mark.entry);
   for (const mark of own) args.push(String(mark.dueAt));
   args.push(...chunk.messages);
@@ -93,18 +93,19 @@ export function groupByTarget(chunk: Chunk): ReadonlyMap<Target, readonly string
 }
 
 /** kombu's: the queue's list for the priority's step; for a fanout, the channel its consumers listen to. */
-export function createTargets(route: Route, prefix: string, db: number): (envelope: Envelope) => readonly Target[] {
-  const known = new Map<string, readonly Target[]>();
-  return ({ destination, properties }) => {
+export function createTargets(route: Route, prefix: string, db: number): TargetsOf {
+  const targetsAt = (destination: Destination, priority: number): readonly Target[] => {
     const { exchange, exchangeType, routingKey } = destination;
-    const name = `${exchangeType}\0${exchange}\0${routingKey}\0${properties.priority}`;
-    const before = known.get(name);
-    if (before !== undefined) return before;
-    const targets =
-      exchange !== "" && exchangeType === "fanout"
-        ? [{ key: `${prefix}/${db}.${exchange}${routingKey === "" ? "" : `/${routingKey}`}`, isChannel: true }]
-        : route(destination).map((queue) => ({ key: prefix + queueKey(queue, properties.priority), isChannel: false }));
-    known.set(name, targets);
+    return exchange !== "" && exchangeType === "fanout"
+      ? [{ key: `${prefix}/${db}.${exchange}${routingKey === "" ? "" : `/${routingKey}`}`, isChannel: true }]
+      : route(destination).map((queue) => ({ key: prefix + queueKey(queue, priority), isChannel: false }));
+  };
+  // Messages of one shape share the object of their destination.
+  const known = new Map<Destination, Map<number, readonly Target[]>>();
+  return ({ destination, properties: { priority } }) => {
+    const byPriority = known.get(destination) ?? new Map<number, readonly Target[]>();
+    const targets = byPriority.get(priority) ?? targetsAt(destination, priority);
+    known.set(destination, byPriority.set(priority, targets));
     return targets;
   };
 }

@@ -3,6 +3,7 @@
 //   lovage:S:term    string  the newest term given out. Missing means Redis lost its memory: every term is then over
 //   lovage:S:lease   hash    id, label and term of the leader; expires with the lease
 //   lovage:S:marks   hash    entry -> epoch milliseconds of the newest occurrence that is settled
+//   lovage:S:journal list    marks of large batches, oldest first, on their way into the hash; see journal.ts
 //   lovage:S:notes   hash    name -> text that whoever leads has to know: pauses, backfills
 //
 // All writes of a script come after all its checks, so that an error never leaves half of them: Redis takes nothing back.
@@ -13,12 +14,14 @@ export interface ScopeKeys {
   readonly term: string;
   readonly lease: string;
   readonly marks: string;
+  readonly journal: string;
   readonly notes: string;
 }
 
 export function scopeKeys(prefix: string, scope: string): ScopeKeys {
   const stem = `${prefix}lovage:${scope}`;
-  return { term: `${stem}:term`, lease: `${stem}:lease`, marks: `${stem}:marks`, notes: `${stem}:notes` };
+  const key = (name: string): string => `${stem}:${name}`;
+  return { term: key("term"), lease: key("lease"), marks: key("marks"), journal: key("journal"), notes: key("notes") };
 }
 
 /** A key that holds something else than it should. */
@@ -35,70 +38,31 @@ export function readMisfit(reply: unknown): Misfit | null {
   return { key: key ?? "", kind: kind ?? "", wanted: wanted ?? "" };
 }
 
-const misfit = `
+/** Defines `misfit(key, kind it should be)`. */
+export const misfitFunction = `
   local function misfit(key, wanted)
     local kind = redis.call('TYPE', key).ok
     if kind ~= wanted and kind ~= 'none' then return {'type', key, kind, wanted} end
   end`;
-const checkKinds = `${misfit}
+/** For scripts whose first keys are a string and a hash. */
+export const checkKinds = `${misfitFunction}
   local wrong = misfit(KEYS[1], 'string') or misfit(KEYS[2], 'hash')
   if wrong then return wrong end`;
 
-/**
- * KEYS: term, marks, then every list. ARGV: term, count n, "1" if an entry comes more than once, the channel that all
- * of it goes to ("" where it goes to lists), n entries, n due times, n messages and, where there are several lists, n
- * lists of their numbers ("1" or "1,3"). A mark that is no number counts as none.
- * Answers "stale", or what is said above, or the positions (from 1) of the duplicates.
- */
-// SET comes before PUBLISH, which no lack of memory or of a disk stops: a server that takes no writes must say so first.
-export const publishScript = define(`${checkKinds}
-  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'stale' end
-  local count, repeats, channel = tonumber(ARGV[2]), ARGV[3] == '1', ARGV[4]
-  local lists = #KEYS - 2
-  for i = 1, lists do
-    wrong = misfit(KEYS[2 + i], 'list')
-    if wrong then return wrong end
-  end
-  local entries, dues, messages, routes = 4, 4 + count, 4 + 2 * count, 4 + 3 * count
-  local marks = redis.call('HMGET', KEYS[2], unpack(ARGV, entries + 1, entries + count))
-  local sent, moves, newest, duplicates = {}, {}, {}, {}
-  local total = 0
-  for i = 1, count do
-    local entry, due = ARGV[entries + i], tonumber(ARGV[dues + i])
-    local mark = newest[entry]
-    if not mark and marks[i] and string.find(marks[i], '^-?%d+%.?%d*$') then mark = tonumber(marks[i]) end
-    if mark and mark < math.huge and due <= mark then
-      duplicates[#duplicates + 1] = i
-    else
-      if repeats then newest[entry] = due end
-      total = total + 1
-      sent[total] = i
-      moves[2 * total - 1] = entry
-      moves[2 * total] = ARGV[dues + i]
-    end
-  end
-  if total == 0 then return duplicates end
-  if channel ~= '' then
-    redis.call('SET', KEYS[1], ARGV[1])
-    for _, i in ipairs(sent) do redis.call('PUBLISH', channel, ARGV[messages + i]) end
-  elseif total == count and lists == 1 then
-    redis.call('LPUSH', KEYS[3], unpack(ARGV, messages + 1, messages + count))
-  else
-    local pushes = {}
-    for list = 1, lists do pushes[list] = {} end
-    for _, i in ipairs(sent) do
-      for number in string.gmatch(ARGV[routes + i] or '1', '%d+') do
-        local push = pushes[tonumber(number)]
-        push[#push + 1] = ARGV[messages + i]
+/** Defines `raise(marks, {entry, due, entry, due ...})`: sets what is newer than its mark, and no more than 4,000 pairs. */
+const raiseFunction = `
+  local function raise(marks, pairs)
+    local moves = {}
+    for i = 1, #pairs, 2 do
+      local due = tonumber(pairs[i + 1])
+      local mark = due and tonumber(redis.call('HGET', marks, pairs[i]) or '')
+      if due and type(pairs[i]) == 'string' and (not mark or mark < due) then
+        moves[#moves + 1] = pairs[i]
+        moves[#moves + 1] = pairs[i + 1]
       end
     end
-    for list = 1, lists do
-      if #pushes[list] > 0 then redis.call('LPUSH', KEYS[2 + list], unpack(pushes[list])) end
-    end
-  end
-  redis.call('HSET', KEYS[2], unpack(moves))
-  return duplicates
-`);
+    if #moves > 0 then redis.call('HSET', marks, unpack(moves)) end
+  end`;
 
 /**
  * KEYS: term, lease. ARGV: id, label, span, "1" if a scope that is not known is not to be taken. Answers {1, term}, or {0,
@@ -146,17 +110,36 @@ export const setMarksScript = define(`${checkKinds}
 `);
 
 /** The same, but no mark goes back. */
-export const raiseMarksScript = define(`${checkKinds}
+export const raiseMarksScript = define(`${checkKinds} ${raiseFunction}
   if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-  local moves = {}
-  for i = 2, #ARGV, 2 do
-    local mark = tonumber(redis.call('HGET', KEYS[2], ARGV[i]) or '')
-    if not mark or mark < tonumber(ARGV[i + 1]) then
-      moves[#moves + 1] = ARGV[i]
-      moves[#moves + 1] = ARGV[i + 1]
-    end
-  end
-  if #moves > 0 then redis.call('HSET', KEYS[2], unpack(moves)) end
+  raise(KEYS[2], {unpack(ARGV, 2)})
+  return 1
+`);
+
+/**
+ * Takes the oldest record of the journal into the marks. KEYS: term, marks, journal. ARGV: term. Answers how many records
+ * are left, or "stale".
+ */
+export const foldScript = define(`${checkKinds} ${raiseFunction}
+  wrong = misfit(KEYS[3], 'list')
+  if wrong then return wrong end
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 'stale' end
+  local record = redis.call('LINDEX', KEYS[3], 0)
+  if not record then return 0 end
+  local isRecord, pairs = pcall(cjson.decode, record)
+  -- What is no record of ours tells nothing.
+  if isRecord and type(pairs) == 'table' then raise(KEYS[2], pairs) end
+  redis.call('LPOP', KEYS[3])
+  return redis.call('LLEN', KEYS[3])
+`);
+
+/**
+ * KEYS: term. Touches the term, which undoes every WATCH on it: a transaction that was on its way over a connection that is
+ * lost cannot be carried out any more.
+ */
+export const barrierScript = define(`
+  local term = redis.call('GET', KEYS[1])
+  if term then redis.call('SET', KEYS[1], term) end
   return 1
 `);
 

@@ -10,6 +10,28 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`, or at once when `signal` is aborted (it never rejects). */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Resolves when `now()` has come to `at`, not before and hardly after, or when `signal` is aborted; earlier when the wall
+   * clock is set back meanwhile. For the very last part of a wait, since it works all the while. A clock without it is as
+   * exact when it sleeps.
+   */
+  readonly reach?: (at: Instant, signal?: AbortSignal) => Promise<void>;
+}
+
+/** A timer counts whole milliseconds, and `now()` leaves out a part of one: so long before the time it is sure to have rung. */
+const fineMs = 1;
+/** Longer than any last part takes: beyond it the wall clock was set back. */
+const longestReachMs = 5;
+
+/** Sleeps until the wall clock shows `at`, to a fraction of a millisecond and not less; or for `mostMs`, or until `signal`. */
+export async function sleepUntil(clock: Clock, at: Instant, mostMs: number, signal?: AbortSignal): Promise<void> {
+  const leftMs = at - clock.now();
+  if (leftMs > mostMs || clock.reach === undefined) {
+    await clock.sleep(Math.min(leftMs, mostMs), signal);
+    return;
+  }
+  if (leftMs > fineMs) await clock.sleep(leftMs - fineMs, signal);
+  await clock.reach(at, signal);
 }
 
 /** Timers take no more; a longer wait is made of several. */
@@ -38,4 +60,10 @@ export const systemClock: Clock = Object.freeze({
       wait(ms);
       signal?.addEventListener("abort", finish, { once: true });
     }),
+  // By turns of the event loop: what comes in meanwhile is served, and nothing rounds to milliseconds.
+  reach: async (at: Instant, signal?: AbortSignal) => {
+    const until = performance.now() + longestReachMs;
+    const isOver = (): boolean => Date.now() >= at || performance.now() >= until || signal?.aborted === true;
+    while (!isOver()) await new Promise<void>((resolve) => setImmediate(resolve));
+  },
 });

@@ -74,6 +74,8 @@ export function parseLevel(name: string): Level {
 /** Writes a line for every event from now on. Returns the function that ends it, after writing what was held back. */
 export function logEvents(stream: EventStream, logger: Logger, options: LogEventsOptions = {}): () => void {
   const write = (event: LovageEvent): void => {
+    // Most events are for a level that nobody has asked for.
+    if (!logger.isLevelEnabled(levelOf(event))) return;
     const [first = "", ...rest] = linesOf(event);
     logger[levelOf(event)](fieldsOf(event), first);
     if (options.format === "json") return;

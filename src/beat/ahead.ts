@@ -1,15 +1,21 @@
-// Messages made shortly before they are due: on the minute they only have to be sent, and the making has warmed up.
+// Messages made shortly before they are due: on the minute they only have to be sent, and the making has warmed up. Many due
+// at once are made in groups, which the broker can encode as they will be sent, and which are taken and sent together.
+import { setImmediate } from "node:timers/promises";
+import type { Broker } from "../broker/broker.ts";
 import type { Clock, Instant } from "../clock.ts";
 import type { Envelope } from "../protocol/envelope.ts";
 import { prime } from "../protocol/message-template.ts";
 import type { Entry } from "../schedule/entry.ts";
-import { scheduledOccurrence } from "./occurrence.ts";
-import type { DueSlot, Plan } from "./plan.ts";
+import { markOf, type Occurrence, scheduledOccurrence } from "./occurrence.ts";
+import type { Plan } from "./plan.ts";
 import type { PublisherOptions } from "./publish.ts";
+import type { DueSlot } from "./slot.ts";
+import { settleYoung } from "./young.ts";
 
 export interface AheadOptions {
   readonly plan: Plan;
   readonly clock: Clock;
+  readonly broker: Pick<Broker, "prepare">;
   readonly createEnvelope: PublisherOptions["createEnvelope"];
 }
 
@@ -18,15 +24,24 @@ export interface Ready {
   readonly entry: Entry;
   readonly dueAt: Instant;
   readonly envelope: Envelope;
+  /** Those that go out with it, itself among them. */
+  readonly group: ReadyGroup | null;
 }
 
-/** So long before something is due its message is begun. */
-export const aheadMs = 1000;
+export interface ReadyGroup {
+  readonly slots: readonly DueSlot[];
+}
+
+/** So long before something is due its message is begun: a hundred thousand take some two seconds. */
+export const aheadMs = 4000;
 /** Of a burst; more would only take memory: those behind them are made while these are on their way. */
-const most = 20_000;
+const most = 100_000;
 /** Between two turns of the event loop, and so long before the time everything rests. */
 const sliceSize = 100;
 const restMs = 20;
+/** As many as a broker takes at one stroke; fewer are as fast one by one. */
+const groupSize = 500;
+const smallestGroup = 50;
 
 export class Ahead {
   readonly #options: AheadOptions;
@@ -37,25 +52,61 @@ export class Ahead {
 
   /** Resolves when the messages of what is due at `dueAt` are made, as many as time and memory allow. Never rejects. */
   async prepare(dueAt: Instant, signal: AbortSignal): Promise<void> {
-    const { plan, clock } = this.#options;
-    const slots = plan.dueBy(dueAt, most);
-    for (const [index, slot] of slots.entries()) {
-      if (index % sliceSize === sliceSize - 1) await new Promise((resolve) => setImmediate(resolve));
-      if (signal.aborted || (index > 0 && clock.now() >= dueAt - restMs)) return;
-      this.#make(slot);
+    const missing = this.#options.plan.dueBy(dueAt, most).filter((slot) => !isReady(slot));
+    const isTime = (): boolean => signal.aborted || this.#options.clock.now() >= dueAt - restMs;
+    const together = missing.filter(({ entry, dueAt: at, sendAt }) => sendAt === at && entry.overlap === "allow");
+    const grouped = new Set(together.length < smallestGroup ? [] : together);
+    if (grouped.size > 0) await this.#prepareGroups(together, isTime);
+    const single = missing.filter((slot) => !grouped.has(slot));
+    for (const [index, slot] of single.entries()) {
+      if (index > 0 && isTime()) return;
+      if (index % sliceSize === sliceSize - 1) await setImmediate();
+      if (!signal.aborted) this.#makeSingle(slot);
     }
   }
 
-  #make(slot: DueSlot): void {
-    const { entry, dueAt, sendAt, ready } = slot;
-    if (ready?.entry === entry && ready.dueAt === dueAt) return;
+  async #prepareGroups(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {
+    for (let start = 0; start < slots.length && !isTime(); start += groupSize) {
+      await this.#prepareGroup(slots.slice(start, start + groupSize), isTime);
+    }
+    if (!isTime()) settleYoung();
+  }
+
+  async #prepareGroup(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {
+    const occurrences: Occurrence[] = [];
+    const envelopes: Envelope[] = [];
+    const group: ReadyGroup = { slots };
+    for (const [index, slot] of slots.entries()) {
+      if (index % sliceSize === sliceSize - 1) await setImmediate();
+      if (isTime()) return;
+      const occurrence = this.#make(slot, group);
+      if (occurrence === null || slot.ready === null) continue;
+      occurrences.push(occurrence);
+      envelopes.push(slot.ready.envelope);
+    }
+    this.#options.broker.prepare?.(envelopes, occurrences.map(markOf));
+    await setImmediate();
+  }
+
+  #makeSingle(slot: DueSlot): void {
+    this.#make(slot, null);
+    if (slot.ready !== null) prime(slot.ready.envelope);
+  }
+
+  #make(slot: DueSlot, group: ReadyGroup | null): Occurrence | null {
+    const { entry, dueAt, sendAt } = slot;
     try {
-      const envelope = this.#options.createEnvelope(scheduledOccurrence(slot), sendAt);
-      prime(envelope);
-      slot.ready = { entry, dueAt, envelope };
+      const occurrence = scheduledOccurrence(slot);
+      slot.ready = { entry, dueAt, envelope: this.#options.createEnvelope(occurrence, sendAt), group };
+      return occurrence;
     } catch {
       // What is wrong with it is said when its time has come.
       slot.ready = null;
+      return null;
     }
   }
+}
+
+function isReady({ ready, entry, dueAt }: DueSlot): boolean {
+  return ready !== null && ready.entry === entry && ready.dueAt === dueAt;
 }

@@ -11,13 +11,13 @@ import type { Envelope } from "../protocol/envelope.ts";
 import { software } from "../remote/heartbeat.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { Service } from "../service.ts";
-import type { EntryState, Store } from "../store/store.ts";
+import type { Store } from "../store/store.ts";
+import type { PlanChange } from "./change.ts";
+import { editPlan, tellChange } from "./edit.ts";
 import { Leader } from "./leader.ts";
 import type { Occurrence } from "./occurrence.ts";
 import type { OverlapGate } from "./overlap/overlap.ts";
-import { runName } from "./overlap/notes.ts";
-import type { PlanChange } from "./plan.ts";
-import { pausedEvent, pauseName } from "./steer/pauses.ts";
+import { OneAtATime } from "./one-at-a-time.ts";
 import type { BeatSteering, BeatStatus } from "./steer/steering.ts";
 import { Takeover } from "./takeover.ts";
 import { assemble, type Works } from "./works.ts";
@@ -76,8 +76,8 @@ export class Beat implements Service {
   #leader: Leader | null = null;
   #lease: Lease | null = null;
   #isStopped = false;
-  /** A reload waits for it: what a beginning term writes down must not undo an edit. */
-  #beginning: Promise<void> = Promise.resolve();
+  /** Reloads and beginnings of terms: what a term writes down at first must not undo an edit, nor find half of one. */
+  readonly #planning = new OneAtATime();
   #endReign: (reason: string) => void = () => undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -122,26 +122,18 @@ export class Beat implements Service {
     this.#options.emit({ type: "beat-stopped", unsent: this.#works.publisher.unsent });
   }
 
-  /** Takes a new set of entries, in effect before this resolves. */
+  /** Takes a new set of entries, in effect before this resolves. What is due meanwhile does not wait for it. */
   async reload(entries: readonly Entry[]): Promise<void> {
-    const { plan, ticker, ledger, steer, admission } = this.#works;
+    const { clock, emit } = this.#options;
+    const tools = { ...this.#works, clock, emit, leads: () => this.#lease !== null };
     this.#entries = entries;
-    await this.#beginning;
-    const isPlanned = this.#takeover?.isPlanned === true;
-    const change = isPlanned ? plan.apply(entries, this.#options.clock.now()) : unplanned;
-    ticker.wake();
+    const change = await this.#planning.run(async () => {
+      return this.#takeover?.isPlanned === true ? editPlan(tools, entries) : unplanned;
+    });
     const { added, changed, removed } = change;
     const counts = { added: added.length, changed: changed.length, removed: removed.length };
-    this.#options.emit({ type: "reload-applied", ...counts, entries: entries.length });
-    // What the plan changed is made known at once: a crash must not make an edit look like something missed.
-    const states = [...added, ...changed].flatMap((name) => plan.slots.get(name)?.state ?? []);
-    ledger.mark([...states.map(({ name }) => name), ...removed]);
-    admission.withdraw(new Set(removed));
-    const forgotten = removed.filter((name) => !plan.absentPauses.has(name));
-    steer.forget(forgotten);
-    ledger.forgetNotes([...removed.map(runName), ...forgotten.map(pauseName)]);
-    tellPaused(states, this.#options.emit);
-    await Promise.all([ledger.flush(), ledger.record({ states, forget: removed })]);
+    emit({ type: "reload-applied", ...counts, entries: entries.length });
+    await tellChange(tools, change);
   }
 
   /** To be called when the broker is back after an absence: if it came back with old data, a new term sets it right. */
@@ -227,9 +219,7 @@ export class Beat implements Service {
 
   /** Until beat stops (null) or another one leads (why). */
   async #reign(takeover: Takeover, lease: Lease): Promise<End | null> {
-    const beginning = takeover.begin(lease, this.#entries);
-    this.#beginning = beginning.catch(() => undefined);
-    await beginning;
+    await this.#planning.run(() => takeover.begin(lease, this.#entries));
     this.#setLease(lease);
     const { scope, emit } = this.#options;
     emit({ type: "beat-started", scope, term: lease.term, entries: this.#entries.length });
@@ -272,12 +262,5 @@ export class Beat implements Service {
       .then(() => Promise.all([ledger.flush(), ledger.record()]));
     await Promise.race([flushed, timeUp]);
     limit.abort();
-  }
-}
-
-/** Entries that come into the schedule paused, because they were paused when they went. */
-function tellPaused(states: readonly EntryState[], emit: Emit): void {
-  for (const { name, paused } of states) {
-    if (paused !== null) emit(pausedEvent(name, paused));
   }
 }

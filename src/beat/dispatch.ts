@@ -3,10 +3,9 @@ import type { PublishOutcome } from "../broker/broker.ts";
 import type { Instant } from "../clock.ts";
 import type { MissedCause } from "../event.ts";
 import type { Envelope } from "../protocol/envelope.ts";
-import type { Entry } from "../schedule/entry.ts";
-import type { Pause } from "../store/store.ts";
+import type { EntryState } from "../store/store.ts";
 import type { Occurrence } from "./occurrence.ts";
-import type { Ready } from "./ahead.ts";
+import type { Slot } from "./slot.ts";
 
 /** One occurrence with the message made for it. */
 export interface Dispatch {
@@ -30,13 +29,8 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** An entry as it is now, and why nothing of it may be sent, if so. */
-export interface EntryNow {
-  readonly entry: Entry;
-  readonly paused: Pause | null;
-  /** Its message, where it was made ahead. */
-  readonly ready: Ready | null;
-}
+/** An entry as it is now. */
+export type EntryNow = Pick<Slot, "entry" | "ready"> & { readonly state: Pick<EntryState, "paused"> };
 
 export function answerOf({ occurrence, envelope }: Dispatch, outcome: PublishOutcome, sentAt: Instant): Answer {
   const { id: taskId, task, destination } = envelope;
@@ -52,7 +46,8 @@ export function refusalOf(occurrence: Occurrence, standing: EntryNow | undefined
   const { byHand, occasion } = occurrence;
   if (standing === undefined) return { occurrence, cause: "stale", reason: "its entry is gone from the schedule" };
   if (occasion === "manual") return null;
-  const { paused, entry } = standing;
+  const { entry } = standing;
+  const { paused } = standing.state;
   if (paused !== null) return { occurrence, cause: "paused", reason: `paused by ${paused.by}` };
   if (byHand !== undefined) return null;
   if (!entry.enabled) return { occurrence, cause: "stale", reason: "its entry is not enabled any more" };

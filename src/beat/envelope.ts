@@ -13,8 +13,13 @@ import { type Occurrence, occurrenceId } from "./occurrence.ts";
 
 export type CreateEnvelope = (occurrence: Occurrence, now: Instant) => Envelope;
 
-/** A template, and the options that its bodies are written with; null: messages of this shape are made one by one. */
-type Shape = { readonly template: MessageTemplate; readonly options: TaskOptions } | null;
+/** How messages of one shape are made; null: one by one. */
+type Shape = {
+  readonly template: MessageTemplate;
+  /** What their bodies are written with. */
+  readonly options: TaskOptions;
+  readonly timezone: string;
+} | null;
 
 /** What differs between messages of one shape. */
 const varying: readonly string[] = ["argsrepr", "kwargsrepr", "periodic_task_name", "scheduled_at"];
@@ -24,7 +29,7 @@ const varyingExpires: readonly string[] = [...varying, "expires"];
 const mostShapes = 1000;
 
 export function createBeatEnvelope(app: App, scope: string): CreateEnvelope {
-  const shapes = new Map<string, Shape>();
+  const shapes = new Shapes();
   const createWhole = (occurrence: Occurrence, taskId: string, now: Instant): Envelope => {
     const { task, args, kwargs } = occurrence.entry;
     return app.createEnvelope({ task, args, kwargs, options: { ...optionsOf(occurrence), taskId } }, now);
@@ -32,16 +37,43 @@ export function createBeatEnvelope(app: App, scope: string): CreateEnvelope {
   return (occurrence, now) => {
     const { entry, dueAt, byHand } = occurrence;
     const id = byHand?.id ?? occurrenceId(scope, entry.name, dueAt);
-    const key = shapeOf(occurrence);
-    const shape = shapes.get(key);
-    if (shape) return fromTemplate(shape, occurrence, { id, now, timezone: app.conf.timezone });
+    const shape = shapes.of(occurrence);
+    if (shape) return fromTemplate(shape, occurrence, id, now);
     const whole = createWhole(occurrence, id, now);
     if (shape === undefined) {
-      if (shapes.size >= mostShapes) shapes.clear();
-      shapes.set(key, app.hasStaticRoutes ? templateOf(whole, occurrence) : null);
+      shapes.add(occurrence, app.hasStaticRoutes ? templateOf(whole, occurrence, app.conf.timezone) : null);
     }
     return whole;
   };
+}
+
+class Shapes {
+  readonly #shapes = new Map<string, Shape>();
+  /** Entries of a burst mostly come from one file, and share their options. */
+  #last: { readonly occurrence: Occurrence; readonly shape: Shape } | null = null;
+
+  /** Undefined for one that was not seen yet. */
+  of(occurrence: Occurrence): Shape | undefined {
+    if (this.#last !== null && isAlike(this.#last.occurrence, occurrence)) return this.#last.shape;
+    const shape = this.#shapes.get(shapeOf(occurrence));
+    if (shape !== undefined) this.#last = { occurrence, shape };
+    return shape;
+  }
+
+  add(occurrence: Occurrence, shape: Shape): void {
+    if (this.#shapes.size >= mostShapes) this.#shapes.clear();
+    this.#shapes.set(shapeOf(occurrence), shape);
+  }
+}
+
+/** Whether they are of one shape, as far as that can be seen at a glance. */
+function isAlike(one: Occurrence, other: Occurrence): boolean {
+  return (
+    one.entry.options === other.entry.options &&
+    one.entry.task === other.entry.task &&
+    one.occasion === other.occasion &&
+    (one.nextDueAt === null) === (other.nextDueAt === null)
+  );
 }
 
 /** Whether it expires belongs to it, for a last occurrence has no next one to expire at. */
@@ -50,7 +82,7 @@ function shapeOf({ entry: { task, options }, occasion, nextDueAt }: Occurrence):
 }
 
 /** A shape by its first message, where all that differs in others is known. */
-function templateOf(whole: Envelope, { entry }: Occurrence): Shape {
+function templateOf(whole: Envelope, { entry }: Occurrence, timezone: string): Shape {
   const { headers, properties } = whole;
   const { countdown, eta, expires, compression } = entry.options;
   const isRelative = countdown !== undefined || eta !== undefined || compression !== undefined;
@@ -61,21 +93,22 @@ function templateOf(whole: Envelope, { entry }: Occurrence): Shape {
   if (isRelative || !isOwn || isForeign) return null;
   const { expires: _expires, ...options } = entry.options;
   const names = properties.expiration === undefined ? varying : varyingExpires;
-  return { template: new MessageTemplate(whole, names), options };
+  return { template: new MessageTemplate(whole, names), options, timezone };
 }
 
 function fromTemplate(
-  { template, options }: NonNullable<Shape>,
+  { template, options, timezone }: NonNullable<Shape>,
   { entry, dueAt, nextDueAt }: Occurrence,
-  { id, now, timezone }: { readonly id: string; readonly now: Instant; readonly timezone: string },
+  id: string,
+  now: Instant,
 ): Envelope {
   const { name, args, kwargs } = entry;
   const body = writeBody(args, kwargs, options);
-  const headers = [argsRepr(args), saferepr(kwargs), name, isoTime(dueAt)];
+  const always = [argsRepr(args), saferepr(kwargs), name, isoTime(dueAt)];
   const expiry = expiryOf(expiresAt(entry.options.expires, nextDueAt), { now, timezone });
-  if (expiry === null) return new TemplateEnvelope(template, { id, body, headers, expiration: null }, varying);
-  const blanks = { id, body, headers: [...headers, expiry.text], expiration: expiry.expiration };
-  return new TemplateEnvelope(template, blanks, varyingExpires);
+  if (expiry === null) return new TemplateEnvelope(template, { id, body, varying: always, expiration: null });
+  const { text, expiration } = expiry;
+  return new TemplateEnvelope(template, { id, body, varying: [...always, text], expiration });
 }
 
 function optionsOf({ entry, dueAt, nextDueAt, occasion }: Occurrence): TaskOptions {

@@ -1,5 +1,6 @@
 // From occurrences to the broker, in order, each batch until it is answered: a lost connection leaves the outcome unknown,
 // so the same batch with the same ids goes again, and the broker's marks decide what was there already.
+import { setImmediate } from "node:timers/promises";
 import { type BackoffOptions, backoff } from "../backoff.ts";
 import { type Broker, type Guard, RefusedError, StaleTermError, UndeliverableError } from "../broker/broker.ts";
 import type { Clock, Instant } from "../clock.ts";
@@ -7,18 +8,10 @@ import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import type { Envelope } from "../protocol/envelope.ts";
 import { Bell } from "./bell.ts";
-import {
-  type Answer,
-  answerOf,
-  type Dispatch,
-  type Refusal,
-  refusalOf,
-  refusedFor,
-  type EntryNow,
-  isScheduledOf,
-  readyFor,
-} from "./dispatch.ts";
+import { type Dispatch, isScheduledOf, readyFor, type Refusal, refusalOf, refusedFor } from "./dispatch.ts";
 import { markOf, type Occurrence } from "./occurrence.ts";
+import { Outcomes, type Settle } from "./outcomes.ts";
+import { type SlotOf, Waiting } from "./waiting.ts";
 
 /** What was made of some occurrences: messages on their way, and those that no message could be made of. */
 interface Batch {
@@ -33,42 +26,45 @@ export interface PublisherOptions {
   readonly emit: Emit;
   readonly createEnvelope: (occurrence: Occurrence, now: Instant) => Envelope;
   /** Undefined when the entry is gone from the schedule. */
-  readonly entryNow: (name: string) => EntryNow | undefined;
+  readonly slotOf: SlotOf;
   /** Called with what became of the batches, once there is time for it. */
-  readonly settle: (answers: readonly Answer[], refusals: readonly Refusal[]) => void;
+  readonly settle: Settle;
 }
 
 const retry: BackoffOptions = { firstMs: 50, mostMs: 5000 };
 const batchSize = 2000;
 /** Of a burst, the first messages leave before those behind them are made. */
 const firstBatchSize = 50;
-/** Answers are written down when nothing is waiting to be sent any more, or when so many have come together. */
+/** Outcomes are written down when nothing is waiting to be sent any more, or when so many have come together. */
 const settleSize = 100_000;
+/** Between two turns of the event loop: others may be due meanwhile. */
+const settleAtOnce = 1000;
 
 export class Publisher {
   readonly #options: PublisherOptions;
-  #waiting: Occurrence[] = [];
+  readonly #waiting: Waiting;
   /** On its way; it stays until it is answered. */
   #batch: Batch = { dispatches: [], refusals: [] };
   /** Made while the one before is on its way. */
   #next: Batch | null = null;
-  #answers: Answer[] = [];
-  #refusals: Refusal[] = [];
+  readonly #outcomes: Outcomes;
   #isIdle = true;
   readonly #bell = new Bell();
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    this.#waiting = new Waiting(options.slotOf);
+    this.#outcomes = new Outcomes(options.settle);
   }
 
   /** Occurrences taken from the plan and not yet answered for. */
   get unsent(): number {
-    return this.#waiting.length + this.#batch.dispatches.length + (this.#next?.dispatches.length ?? 0);
+    return this.#waiting.size + this.#batch.dispatches.length + (this.#next?.dispatches.length ?? 0);
   }
 
   /** How much later than due the first of what waits is, in milliseconds. What is made up is late on purpose. */
   lateMs(now: Instant): number {
-    const first = [this.#batch.dispatches[0]?.occurrence, this.#waiting[0]].find(
+    const first = [this.#batch.dispatches[0]?.occurrence, this.#waiting.first].find(
       (one) => one?.occasion === "scheduled",
     );
     return first === undefined ? 0 : Math.max(0, now - first.dueAt - first.entry.jitterMs);
@@ -77,15 +73,13 @@ export class Publisher {
   /** What is unsent. */
   pending(): readonly Occurrence[] {
     const made = [...this.#batch.dispatches, ...(this.#next?.dispatches ?? [])].map(({ occurrence }) => occurrence);
-    return [...made, ...this.#waiting];
+    return [...made, ...this.#waiting.all()];
   }
 
   /** Takes out of line what waits. What is on its way stays: nobody knows whether it has arrived. */
   withdraw(isMeant: (occurrence: Occurrence) => boolean): readonly Occurrence[] {
     this.#putBack();
-    const withdrawn = this.#waiting.filter(isMeant);
-    if (withdrawn.length > 0) this.#waiting = this.#waiting.filter((occurrence) => !isMeant(occurrence));
-    return withdrawn;
+    return this.#waiting.withdraw(isMeant);
   }
 
   /** Between two terms: what is on its way goes, too, for another beat has settled it. */
@@ -94,11 +88,11 @@ export class Publisher {
     const { dispatches, refusals } = this.#batch;
     const kept = dispatches.filter(({ occurrence }) => !isScheduledOf(entries, occurrence));
     this.#batch = { dispatches: kept, refusals: [] };
-    this.#refusals.push(...refusals);
+    this.#outcomes.refuse(refusals);
   }
 
   add(occurrences: readonly Occurrence[]): void {
-    for (const occurrence of occurrences) this.#waiting.push(occurrence);
+    this.#waiting.add(occurrences);
     this.#bell.ring();
   }
 
@@ -108,13 +102,15 @@ export class Publisher {
    */
   async run(term: number, signal: AbortSignal): Promise<boolean> {
     while (!signal.aborted) {
-      const isStale = await this.#publishNext(term, signal);
-      const isDone = isStale || this.unsent === 0;
-      if (isDone || this.#answers.length >= settleSize) this.#settle();
-      if (isStale) return true;
-      if (isDone) await this.#idle(signal);
+      if (this.unsent > 0 && (await this.#publishNext(term, signal))) {
+        this.#outcomes.settle();
+        return true;
+      }
+      if (this.unsent > 0 && this.#outcomes.size < settleSize) continue;
+      if (this.#outcomes.settle(settleAtOnce)) await setImmediate();
+      else await this.#idle(signal);
     }
-    this.#settle();
+    this.#outcomes.settle();
     return false;
   }
 
@@ -123,19 +119,21 @@ export class Publisher {
     while (this.unsent > 0 && !signal.aborted) {
       if (await this.#publishNext(term, signal)) break;
     }
-    this.#settle();
+    this.#outcomes.settle();
   }
 
   /** Publishes one batch until it is answered, or `signal` is aborted; true when the term is over. */
   async #publishNext(term: number, signal: AbortSignal): Promise<boolean> {
     const { clock, emit } = this.#options;
-    const isNew = this.#takeBatch();
+    let isFirstTry = this.#takeBatch();
     const startedAt = clock.monotonic();
     for (let failures = 0; this.#batch.dispatches.length > 0; ) {
       try {
-        await this.#publish(term, isNew && failures === 0);
+        await this.#publish(term, isFirstTry);
         if (failures > 0) this.#tellRecovered(startedAt);
       } catch (error) {
+        // Some of it may have been sent before it failed.
+        isFirstTry = false;
         if (error instanceof StaleTermError) return true;
         if (await this.#isMended(error, term)) continue;
         if (signal.aborted) return false;
@@ -143,11 +141,11 @@ export class Publisher {
         const retryInMs = backoff(failures, retry);
         failures += 1;
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
-        this.#settle();
+        this.#outcomes.settle();
         await clock.sleep(retryInMs, signal);
       }
     }
-    this.#refusals.push(...this.#batch.refusals.splice(0));
+    this.#outcomes.refuse(this.#batch.refusals.splice(0));
     return false;
   }
 
@@ -169,7 +167,7 @@ export class Publisher {
     if (this.#next === null) return;
     const { dispatches, refusals } = this.#next;
     this.#next = null;
-    this.#waiting = [...dispatches, ...refusals].map(({ occurrence }) => occurrence).concat(this.#waiting);
+    this.#waiting.putBack([...dispatches, ...refusals].map(({ occurrence }) => occurrence));
   }
 
   #prepare(): Batch {
@@ -178,7 +176,7 @@ export class Publisher {
     const refusals: Refusal[] = [];
     const size = this.#isIdle ? firstBatchSize : batchSize;
     this.#isIdle = false;
-    for (const occurrence of this.#waiting.splice(0, size)) {
+    for (const occurrence of this.#waiting.take(size)) {
       const made = this.#dispatch(occurrence, now);
       if ("envelope" in made) dispatches.push(made);
       else refusals.push(made);
@@ -187,7 +185,7 @@ export class Publisher {
   }
 
   #dispatch(occurrence: Occurrence, now: Instant): Dispatch | Refusal {
-    const standing = this.#options.entryNow(occurrence.entry.name);
+    const standing = this.#options.slotOf(occurrence.entry.name);
     const refusal = refusalOf(occurrence, standing, now);
     if (refusal !== null) return refusal;
     try {
@@ -207,9 +205,9 @@ export class Publisher {
 
   /** What was paused while its answer did not come is not tried again. Whether it has arrived its mark tells. */
   async #withdrawPaused(): Promise<void> {
-    const { broker, scope, clock, entryNow } = this.#options;
+    const { broker, scope, clock, slotOf } = this.#options;
     const isPaused = ({ occurrence }: Dispatch): boolean =>
-      occurrence.occasion !== "manual" && Boolean(entryNow(occurrence.entry.name)?.paused);
+      occurrence.occasion !== "manual" && Boolean(slotOf(occurrence.entry.name)?.state.paused);
     const paused = this.#batch.dispatches.filter(isPaused);
     if (paused.length === 0) return;
     const marks = await broker.leases?.marks(scope);
@@ -217,7 +215,7 @@ export class Publisher {
       const { entry, dueAt } = markOf(occurrence);
       return (marks?.get(entry) ?? Number.NEGATIVE_INFINITY) >= dueAt;
     });
-    for (const dispatch of arrived) this.#answers.push(answerOf(dispatch, "duplicate", clock.now()));
+    this.#outcomes.answer({ dispatches: arrived, outcomes: arrived.map(() => "duplicate"), sentAt: clock.now() });
     const dispatches = this.#batch.dispatches.filter((dispatch) => !arrived.includes(dispatch));
     this.#batch = { ...this.#batch, dispatches };
     const unsent = paused.filter((dispatch) => !arrived.includes(dispatch)).map(({ envelope }) => envelope.id);
@@ -243,7 +241,7 @@ export class Publisher {
     const refused: { readonly id: string; readonly reason: string }[] = [];
     for (const dispatch of dispatches) {
       try {
-        this.#answers.push(...(await this.#send([dispatch], term)));
+        await this.#send([dispatch], term);
         this.#batch = { ...this.#batch, dispatches: this.#batch.dispatches.filter((one) => one !== dispatch) };
       } catch (error) {
         // Anything else will come up again when the rest is tried together.
@@ -264,32 +262,23 @@ export class Publisher {
     const isNew = isFirstTry && dispatches.every(({ occurrence }) => occurrence.byHand === undefined);
     const published = this.#send(dispatches, term, isNew);
     // The first of a burst are not to wait while others are made: a fresh connection has more to ask than one question.
-    if (isFirstTry && dispatches.length > firstBatchSize && this.#waiting.length > 0) {
+    if (isFirstTry && dispatches.length > firstBatchSize && this.#waiting.size > 0) {
       // The broker works on this batch while the next one is made; but it has to be on the wire first.
       published.catch(() => undefined);
-      await new Promise((resolve) => setImmediate(resolve));
+      await setImmediate();
       this.#next ??= this.#prepare();
     }
-    const answers = await published;
+    await published;
     this.#batch = { dispatches: [], refusals };
-    for (const answer of answers) this.#answers.push(answer);
   }
 
-  async #send(dispatches: readonly Dispatch[], term: number, isNew = false): Promise<readonly Answer[]> {
+  async #send(dispatches: readonly Dispatch[], term: number, isNew = false): Promise<void> {
     const { broker, clock, scope } = this.#options;
     const marks = dispatches.map(({ occurrence }) => markOf(occurrence));
     const guard: Guard = { scope, term, marks, isNew };
     const envelopes = dispatches.map((dispatch) => dispatch.envelope);
     const outcomes = await broker.publish(envelopes, broker.leases === undefined ? undefined : guard);
-    const sentAt = clock.now();
-    return dispatches.map((dispatch, index) => answerOf(dispatch, outcomes[index] ?? "sent", sentAt));
-  }
-
-  #settle(): void {
-    const [answers, refusals] = [this.#answers, this.#refusals];
-    this.#answers = [];
-    this.#refusals = [];
-    if (answers.length + refusals.length > 0) this.#options.settle(answers, refusals);
+    this.#outcomes.answer({ dispatches, outcomes, sentAt: clock.now() });
   }
 
   async #idle(signal: AbortSignal): Promise<void> {

@@ -8,6 +8,11 @@ import type { Changes, EntryState, Run, Store } from "../store/store.ts";
 const runsKept = 10_000;
 const runsWaiting = 300_000;
 
+/** What goes into one transaction: all of a burst at once would hold the loop for half a second. */
+const sliceSize = 2000;
+
+type Slice = Required<Pick<Changes, "states" | "forget" | "runs">>;
+
 export class Recorder {
   readonly #store: Store;
   readonly #emit: Emit;
@@ -41,32 +46,38 @@ export class Recorder {
 
   /** One write at a time: an older state must never come after a newer one. */
   async #writeAll(): Promise<void> {
+    let toldTerm: number | null = null;
     while (this.#states.size + this.#runs.length + this.#forget.size > 0) {
-      const [states, runs, forget] = [this.#states, this.#runs, this.#forget];
-      this.#states = new Map();
-      this.#runs = [];
-      this.#forget = new Set();
+      const slice = this.#takeSlice();
+      const { term } = this;
       try {
-        await this.#store.record({ states: [...states.values()], runs, forget: [...forget], term: this.term });
+        await this.#store.record({ ...slice, term });
         if (this.#isFailing) this.#emit({ type: "record-recovered" });
         this.#isFailing = false;
       } catch (error) {
         this.#isFailing = true;
-        this.#emit({ type: "record-failed", reason: messageOf(error) });
+        const isStale = error instanceof LovageError && error.code === "stale-term";
+        if (!isStale || toldTerm !== term) this.#emit({ type: "record-failed", reason: messageOf(error) });
         // Whoever leads now knows better. What this beat made of it before stands in the marks.
-        if (error instanceof LovageError && error.code === "stale-term") continue;
-        this.#takeBack(states, runs, forget);
-        return;
+        if (!isStale) return this.#takeBack(slice);
+        toldTerm = term;
       }
     }
   }
 
+  #takeSlice(): Slice {
+    const states = firstOf(this.#states.values());
+    for (const { name } of states) this.#states.delete(name);
+    const forget = firstOf(this.#forget);
+    for (const name of forget) this.#forget.delete(name);
+    return { states, forget, runs: this.#runs.splice(0, sliceSize) };
+  }
+
   /** What came in meanwhile is newer and stands. */
-  #takeBack(states: Map<string, EntryState>, runs: Run[], forget: Set<string>): void {
-    for (const name of this.#forget) states.delete(name);
-    for (const name of this.#states.keys()) forget.delete(name);
-    this.#states = new Map([...states, ...this.#states]);
-    this.#forget = new Set([...forget, ...this.#forget]);
+  #takeBack({ states, forget, runs }: Slice): void {
+    const older = states.filter(({ name }) => !this.#forget.has(name)).map((state) => [state.name, state] as const);
+    this.#forget = new Set([...forget.filter((name) => !this.#states.has(name)), ...this.#forget]);
+    this.#states = new Map([...older, ...this.#states]);
     this.#runs = [...runs, ...this.#runs].slice(-runsKept);
   }
 
@@ -83,4 +94,13 @@ export class Recorder {
     // A record that does not answer must not take all memory.
     if (this.#runs.length > runsWaiting) this.#runs = this.#runs.slice(-runsKept);
   }
+}
+
+function firstOf<Item>(items: Iterable<Item>): readonly Item[] {
+  const first: Item[] = [];
+  for (const item of items) {
+    if (first.length === sliceSize) break;
+    first.push(item);
+  }
+  return first;
 }

@@ -5,18 +5,12 @@ import { LovageError, messageOf, type Problem } from "../error.ts";
 import type { Entry } from "../schedule/entry.ts";
 import type { CreateEnvelope } from "./envelope.ts";
 import { checkFollowUps } from "./follow-ups.ts";
+import type { Steps } from "./steps.ts";
 
-/** Entries between two turns of the event loop: a reload of a large file must not hold up what is due meanwhile. */
-const sliceSize = 500;
-
-export async function rehearse(
-  entries: readonly Entry[],
-  create: CreateEnvelope,
-  now: Instant,
-): Promise<readonly Problem[]> {
+export function* rehearse(entries: readonly Entry[], create: CreateEnvelope, now: Instant): Steps<readonly Problem[]> {
   const problems: Problem[] = [];
-  for (const [index, entry] of entries.entries()) {
-    if (index % sliceSize === sliceSize - 1) await new Promise((resolve) => setImmediate(resolve));
+  for (const entry of entries) {
+    yield;
     try {
       checkSchedule(entry, now);
       checkFollowUps(entry.options);

@@ -99,10 +99,9 @@ function afterRun(state: EntryState, { occurrence, taskId, outcome, sentAt }: An
 }
 
 function afterRefusal(state: EntryState, { byHand, settlesAt }: Occurrence, cause: MissedCause): EntryState {
-  const isSkipped = outcomeOf(cause) === "skipped";
-  const counts = isSkipped ? { skipped: state.skipped + 1 } : { failed: state.failed + 1 };
   const settledAt = byHand === undefined ? Math.max(state.settledAt, settlesAt) : state.settledAt;
-  return { ...state, ...counts, settledAt };
+  if (outcomeOf(cause) === "skipped") return { ...state, skipped: state.skipped + 1, settledAt };
+  return { ...state, failed: state.failed + 1, settledAt };
 }
 
 function outcomeOf(cause: MissedCause): RunOutcome {

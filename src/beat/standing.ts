@@ -4,7 +4,7 @@ import type { Entry } from "../schedule/entry.ts";
 import { jitterFor } from "../schedule/jitter.ts";
 import type { Schedule } from "../schedule/schedule.ts";
 import { absurdMs } from "./absurd.ts";
-import { neverRun } from "../store/changes.ts";
+import { createState } from "../store/changes.ts";
 import type { EntryState } from "../store/store.ts";
 
 export interface Standing {
@@ -39,7 +39,8 @@ export function freshState(entry: Entry, before: EntryState | undefined, countFr
   // Under a clock that was set back, what ran before it was set is not to run again.
   const ahead = (before?.settledAt ?? countFrom) - countFrom;
   const settledAt = ahead > 0 && ahead <= absurdMs ? countFrom + ahead : countFrom;
-  return { ...neverRun, ...before, name, scheduleHash, anchorAt: settledAt, settledAt };
+  const fresh = { name, scheduleHash, anchorAt: settledAt, settledAt };
+  return createState(before === undefined ? fresh : { ...before, ...fresh });
 }
 
 /** @throws RangeError for a schedule of the user's own that does not go forward */

@@ -8,9 +8,11 @@ import type { Entry } from "../schedule/entry.ts";
 import type { EntryState, Store, StoredState } from "../store/store.ts";
 import type { Backfills } from "./steer/backfill.ts";
 import { absurdMs } from "./absurd.ts";
+import { changeEntries } from "./change.ts";
 import { sensibleStates, settleFuture } from "./future.ts";
 import { type Ledger, marksToSet } from "./ledger.ts";
 import { isByHandMark, manualMark } from "./occurrence.ts";
+import { inPieces } from "./pieces.ts";
 import { readRuns, runName, runsToAdopt } from "./overlap/notes.ts";
 import {
   type PauseNote,
@@ -24,6 +26,7 @@ import {
 import type { Admission } from "./overlap/admission.ts";
 import type { Publisher } from "./publish.ts";
 import type { Plan } from "./plan.ts";
+import { type Steps, Turns } from "./steps.ts";
 import { abandonRuns } from "./under-way.ts";
 import type { Steer } from "./steer/steer.ts";
 
@@ -40,6 +43,8 @@ export interface TakeoverOptions {
   readonly admission: Pick<Admission, "withdraw">;
 }
 
+/** States written down at a time. */
+const pieceSize = 2000;
 const absentPauseMs = 90 * 24 * 3_600_000;
 
 type Marks = ReadonlyMap<string, Instant>;
@@ -77,16 +82,23 @@ export class Takeover {
     const stored = store.isShared === true ? await store.load() : this.#stored;
     const { marks, notes } = await this.#askBroker(lease.scope);
     const now = clock.now();
-    const onBroker = new Map([...marks].filter(([name]) => !isByHandMark(name)));
-    const before = stored?.entries ?? plan.states();
-    const removed = this.#bringTogether({ stored, onBroker, notes, scope: lease.scope, entries, now });
+    const turns = new Turns(clock);
+    const onBroker = await turns.take(copyOf(marks, (name) => !isByHandMark(name)));
+    const before = stored?.entries ?? (await turns.take(copyOf(plan.states(), () => true)));
+    const removed = await this.#bringTogether({ stored, onBroker, notes, scope: lease.scope, entries, now }, turns);
     const states = [...plan.states().values()];
-    const gone = [...onBroker.keys()].filter((name) => !plan.slots.has(name));
+    const gone = await turns.take(copyOf(onBroker, (name) => !plan.slots.has(name)));
     const unneeded = [...backfills.adopt(notes, marks), ...oldManualMarks(marks, now)];
-    await ledger.markAll(lease, marksToSet(states, onBroker), [...gone, ...unneeded]);
+    const lagging = marksToSet(states, onBroker);
+    await turns.pass();
+    await ledger.markAll(lease, lagging, [...gone.keys(), ...unneeded]);
     ledger.lease = lease;
+    await turns.pass();
     await ledger.note(this.#missingNotes(notes));
-    await ledger.record({ states: states.filter((state) => before.get(state.name) !== state), forget: removed });
+    await turns.pass();
+    const changed = states.filter((state) => before.get(state.name) !== state);
+    await inPieces(changed, { size: pieceSize, clock }, (piece) => ledger.record({ states: piece }));
+    await ledger.record({ forget: removed });
     this.#stored = null;
   }
 
@@ -97,19 +109,23 @@ export class Takeover {
   }
 
   /** In the plan. Gives the entries that the record knows, and the schedule no more. */
-  #bringTogether({ stored, onBroker, notes, scope, entries, now }: Known): readonly string[] {
+  async #bringTogether(known: Known, turns: Turns): Promise<readonly string[]> {
+    const { stored, onBroker, notes, scope, now } = known;
     const { emit, plan, steer } = this.#options;
     const marks = settleFuture(onBroker, now, emit);
+    await turns.pass();
     // Once planned, the record matters only where others may have led meanwhile, and written to it.
-    if (this.#isPlanned && stored !== null) plan.adoptStates(stored.entries, now);
-    const removed = this.#isPlanned ? [] : this.#firstPlan(entries, stored, marks, now);
-    this.#tellBehind(scope, behindOf(plan.states().values(), onBroker));
+    if (this.#isPlanned && stored !== null) await turns.take(plan.adoptingStates(stored.entries, now));
+    const removed = this.#isPlanned ? [] : await this.#firstPlan(known, marks, turns);
+    this.#tellBehind(scope, await turns.take(behindOf(plan.states().values(), onBroker)));
+    await turns.pass();
     this.#abandonSettled(onBroker);
     this.#adoptPauses(notes, now);
     plan.adoptRuns(runsToAdopt(readRuns(notes), plan.states()));
     steer.adopt(notes);
-    plan.adoptMarks(marks, now);
-    plan.setBack(now + absurdMs, now);
+    await turns.take(plan.adoptingMarks(marks, now));
+    await turns.take(plan.settingBack(now + absurdMs, now));
+    await turns.take(plan.tidy());
     return removed;
   }
 
@@ -118,24 +134,27 @@ export class Takeover {
    * a replica that lagged behind when it took over, may know lease and term, and not the last marks.
    */
   async hasForgotten(lease: Lease): Promise<boolean> {
-    const { broker, plan } = this.#options;
+    const { broker, plan, clock } = this.#options;
     const { leases } = broker;
     if (leases === undefined) return false;
     // Read before the marks: what is settled meanwhile is not to look like something forgotten.
     const states = [...plan.states().values()];
     const marks = await leases.marks(lease.scope);
     const pauses = readPauses(await leases.notes(lease.scope));
+    const behind = await new Turns(clock).take(behindOf(states, marks));
     const isBehind = this.#tellBehind(
       lease.scope,
-      behindOf(states, marks).filter((name) => plan.slots.has(name)),
+      behind.filter((name) => plan.slots.has(name)),
     );
     return isBehind || pausesToNote(pauses, plan.states()).size > 0;
   }
 
-  #firstPlan(entries: readonly Entry[], stored: StoredState | null, marks: Marks, now: Instant): readonly string[] {
+  async #firstPlan({ entries, stored, now }: Known, marks: Marks, turns: Turns): Promise<readonly string[]> {
     const { plan, emit } = this.#options;
     const states = sensibleStates(stored?.entries ?? new Map<string, EntryState>(), now, emit);
-    const { removed } = plan.apply(entries, now, { states, marks });
+    await turns.pass();
+    const known = { states, marks };
+    const { removed } = await turns.take(changeEntries(plan, { entries, now: () => now, known }));
     plan.aliveSince = now;
     this.#isPlanned = true;
     return removed;
@@ -207,12 +226,26 @@ export class Takeover {
 }
 
 /** A run that was sent is beyond its mark only when the broker has forgotten. What Celery's beat sent has no id here. */
-function behindOf(states: Iterable<EntryState>, marks: Marks): readonly string[] {
-  const isBehind = ({ name, lastDueAt, lastTaskId, settledAt }: EntryState): boolean => {
-    if (lastDueAt === null || lastTaskId === null) return false;
-    return (marks.get(name) ?? Number.NEGATIVE_INFINITY) < Math.min(lastDueAt, settledAt);
-  };
-  return [...states].filter(isBehind).map(({ name }) => name);
+function* behindOf(states: Iterable<EntryState>, marks: Marks): Steps<readonly string[]> {
+  const behind: string[] = [];
+  for (const { name, lastDueAt, lastTaskId, settledAt } of states) {
+    const knowsRun = lastDueAt !== null && lastTaskId !== null;
+    if (knowsRun && (marks.get(name) ?? Number.NEGATIVE_INFINITY) < Math.min(lastDueAt, settledAt)) behind.push(name);
+    yield;
+  }
+  return behind;
+}
+
+function* copyOf<Value>(
+  map: ReadonlyMap<string, Value>,
+  isWanted: (name: string) => boolean,
+): Steps<ReadonlyMap<string, Value>> {
+  const copy = new Map<string, Value>();
+  for (const [name, value] of map) {
+    if (isWanted(name)) copy.set(name, value);
+    yield;
+  }
+  return copy;
 }
 
 /** A beat that asked a day ago whether its run by hand has arrived asks no more. */

@@ -32,15 +32,28 @@ export function tick(plan: Plan, now: Instant, limit: number): Tick {
   while (taking.due.length < limit) {
     const slot = plan.popDue(now);
     if (slot === undefined) break;
-    guarded(taking, slot, () => {
-      if (slot.sendAt >= now - lateMs && slot.sendAt > Math.max(plan.aliveSince, slot.resumedAt)) {
-        take(taking, slot, "scheduled");
-        plan.put(slot);
-      } else makeUp(taking, slot);
-    });
+    for (const one of withGroup(plan, slot)) {
+      guarded(taking, one, () => {
+        if (one.sendAt >= now - lateMs && one.sendAt > Math.max(plan.aliveSince, one.resumedAt)) {
+          take(taking, one, "scheduled");
+          plan.put(one);
+        } else makeUp(taking, one);
+      });
+    }
   }
   catchUp(taking, limit);
   return taking;
+}
+
+/** Messages that were made ready together are taken together, so that they can leave as they were made. */
+function withGroup(plan: Plan, slot: DueSlot): readonly DueSlot[] {
+  const { ready, dueAt } = slot;
+  if (ready === null || ready.group === null || ready.dueAt !== dueAt) return [slot];
+  const group = ready.group.slots.filter((one) => {
+    return one === slot || (one.dueAt === dueAt && one.sendAt === dueAt && one.ready?.group === ready.group);
+  });
+  for (const one of group) if (one !== slot) plan.pull(one);
+  return group;
 }
 
 interface Taking {

@@ -1,5 +1,5 @@
 // Looks at the clock when something is due, and every few seconds in any case, so that sleep and clock changes heal.
-import type { Clock, Instant } from "../clock.ts";
+import { type Clock, type Instant, sleepUntil } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import { type Ahead, aheadMs } from "./ahead.ts";
 import type { Plan } from "./plan.ts";
@@ -90,9 +90,10 @@ export class Ticker {
     }
     const dueAt = plan.wakeAt;
     if (waitMs > aheadMs) await clock.sleep(waitMs - aheadMs, signal);
+    // What has just become due goes first.
+    else await new Promise((resolve) => setImmediate(resolve));
     await ahead.prepare(dueAt, signal);
-    const leftMs = dueAt - clock.now();
-    if (leftMs > 0) await clock.sleep(Math.min(leftMs, waitMs), signal);
+    await sleepUntil(clock, dueAt, waitMs, signal);
   }
 
   #isBacklogged(): boolean {

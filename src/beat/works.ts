@@ -55,10 +55,7 @@ export function assemble(options: BeatOptions, around: Surroundings): Works {
   const ledger = new Ledger({ broker, store, plan, clock, emit, pendingEntries });
   const publisher = new Publisher({
     ...options,
-    entryNow: (name) => {
-      const slot = plan.slots.get(name);
-      return slot && { entry: slot.entry, paused: slot.state.paused, ready: slot.ready };
-    },
+    slotOf: (name) => plan.slots.get(name),
     settle: (answers, refusals) =>
       settleAll({ plan, ledger, admission, backfills, steer }, answers, refusals, clock.now()),
   });
@@ -193,7 +190,7 @@ function settleHeld(plan: Plan, { occurrence, reason }: Held, now: Instant): rea
 }
 
 function createTicker(
-  { clock, emit, createEnvelope, maxIntervalMs = defaultMaxIntervalMs }: BeatOptions,
+  { clock, emit, broker, createEnvelope, maxIntervalMs = defaultMaxIntervalMs }: BeatOptions,
   {
     plan,
     ledger,
@@ -207,7 +204,7 @@ function createTicker(
     clock,
     emit,
     maxIntervalMs,
-    ahead: new Ahead({ plan, clock, createEnvelope }),
+    ahead: new Ahead({ plan, clock, broker, createEnvelope }),
     onDue: (due) => others.admission.pass(due),
     onJump: (byMs) => {
       // What was sent by a clock that was days ahead must not silence its entries for days: see future.ts.

@@ -70,7 +70,10 @@ export class StaleTermError extends LovageError {
   }
 }
 
-/** Some messages of a batch have nowhere to go, and would not have tomorrow; they were not sent and have no marks. */
+/**
+ * Some messages of a batch have nowhere to go, and would not have tomorrow. Others of it may have been sent: the rest is to be
+ * published again as one that is not new.
+ */
 export class UndeliverableError extends LovageError {
   /** The ids of the envelopes. */
   readonly ids: readonly string[];

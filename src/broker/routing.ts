@@ -15,10 +15,26 @@ export interface Declaration {
   readonly binding: Binding;
 }
 
+/** The destinations of a batch: messages of one shape share theirs, so that there are few to look at. */
+export function destinationsOf(batch: readonly Envelope[]): readonly Destination[] {
+  const found = new Set<Destination>();
+  let last: Destination | null = null;
+  for (const { destination } of batch) {
+    if (destination !== last) found.add(destination);
+    last = destination;
+  }
+  return [...found];
+}
+
+/** It reaches whoever listens, and needs no queue. */
+export function isFanout({ exchange, exchangeType }: Destination): boolean {
+  return exchange !== "" && exchangeType === "fanout";
+}
+
 /** The exchanges of a batch whose bindings have to be known to route it. */
 export function namedExchanges(batch: readonly Envelope[]): readonly string[] {
   const names = new Set<string>();
-  for (const { destination } of batch) names.add(destination.exchange);
+  for (const { exchange } of destinationsOf(batch)) names.add(exchange);
   names.delete("");
   return [...names];
 }
@@ -26,8 +42,7 @@ export function namedExchanges(batch: readonly Envelope[]): readonly string[] {
 /** The queues a batch asks to be declared, each once. */
 export function declarations(batch: readonly Envelope[]): readonly Declaration[] {
   const found = new Map<string, Declaration>();
-  for (const { destination } of batch) {
-    const { exchange, exchangeType, routingKey, queue } = destination;
+  for (const { exchange, exchangeType, routingKey, queue } of destinationsOf(batch)) {
     if (queue === undefined || exchangeType === "fanout") continue;
     const key = `${exchange}\0${routingKey}\0${queue}`;
     if (found.has(key)) continue;
@@ -55,8 +70,10 @@ export function createRoute(bindings: Bindings): Route {
 }
 
 /** @throws UndeliverableError naming the first destination that leads nowhere, with the ids of all such messages */
-export function checkDeliverable(batch: readonly Envelope[], hasTarget: (envelope: Envelope) => boolean): void {
-  const lost = batch.filter((envelope) => !hasTarget(envelope));
+export function checkDeliverable(batch: readonly Envelope[], route: Route): void {
+  const isLost = (destination: Destination): boolean => !isFanout(destination) && route(destination).length === 0;
+  if (!destinationsOf(batch).some(isLost)) return;
+  const lost = batch.filter(({ destination }) => isLost(destination));
   const first = lost[0];
   if (first === undefined) return;
   const { exchange, routingKey } = first.destination;

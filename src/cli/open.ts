@@ -9,6 +9,7 @@ import { loadModules } from "../app/include.ts";
 import { createBeatEnvelope } from "../beat/envelope.ts";
 import { overlapProblems } from "../beat/overlap/needs.ts";
 import { rehearse } from "../beat/rehearse.ts";
+import { type Steps, Turns } from "../beat/steps.ts";
 import { systemClock } from "../clock.ts";
 import { importProblems } from "../config/import-problem.ts";
 import { readModule } from "../config/read.ts";
@@ -35,6 +36,7 @@ export interface Project extends OpenedApp {
 
 /** One for all: two beats on one schedule in different folders must not send twice. Different schedules take --scope. */
 const defaultAppName = "lovage";
+const checkedAtOnce = 200;
 const slowLoadMs = 10_000;
 const defaultFolder = "schedules";
 
@@ -105,19 +107,54 @@ export async function openProject(
   if (code === undefined || loaded === undefined) throw new ConfigError(problems);
   if (paths.length === 0 && file === undefined && code.length === 0) throw nothingToSchedule();
   const scope = options.scope ?? app.name;
+  let sound: readonly Entry[] = [];
   const complete = async (files: readonly Entry[]): Promise<readonly Entry[]> => {
-    const named = new Set(files.map(({ name }) => name));
-    const merged = mergeEntries(
-      code.filter((entry) => !isAutomatic(entry) || !named.has(entry.name)),
-      files,
-    );
-    const unsendable = await rehearse(merged, createBeatEnvelope(app, scope), systemClock.now());
-    const wrong = [...unsendable, ...overlapProblems(merged, app)];
+    const merged = withCode(code, files);
+    const turns = new Turns(systemClock);
+    // What is as it was when it was looked at need not be looked at again.
+    const fresh = await turns.take(othersThan(sound, merged));
+    const unsendable = await turns.take(rehearse(fresh, createBeatEnvelope(app, scope), systemClock.now()));
+    const wrong = [...unsendable, ...(await turns.take(unwatched(fresh, app)))];
     if (wrong.length > 0) throw new ConfigError(wrong);
+    sound = merged;
     return merged;
   };
   const reread = async (): Promise<readonly Entry[]> => complete((await read()).entries);
   return { app, file, scope, entries: await complete(loaded.entries), files: loaded.files, reread };
+}
+
+/** Code has few entries: a hundred thousand of a file are not gone through by name once more. */
+function withCode(code: readonly Entry[], files: readonly Entry[]): readonly Entry[] {
+  const names = new Set(code.map(({ name }) => name));
+  const rivals = files.filter(({ name }) => names.has(name));
+  const taken = new Set(rivals.map(({ name }) => name));
+  const kept = code.filter((entry) => !isAutomatic(entry) || !taken.has(entry.name));
+  mergeEntries(kept, rivals);
+  return kept.length === 0 ? files : Object.freeze([...kept, ...files]);
+}
+
+function* unwatched(entries: readonly Entry[], app: App): Steps<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (let from = 0; from < entries.length; from += checkedAtOnce) {
+    problems.push(...overlapProblems(entries.slice(from, from + checkedAtOnce), app));
+    yield;
+  }
+  return problems;
+}
+
+function* othersThan(known: readonly Entry[], entries: readonly Entry[]): Steps<readonly Entry[]> {
+  if (known.length === 0) return entries;
+  const same = new Set<Entry>();
+  for (const entry of known) {
+    same.add(entry);
+    yield;
+  }
+  const others: Entry[] = [];
+  for (const entry of entries) {
+    if (!same.has(entry)) others.push(entry);
+    yield;
+  }
+  return others;
 }
 
 /** Where beat publishes to: Celery lets that differ from where workers consume. */

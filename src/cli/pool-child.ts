@@ -18,7 +18,7 @@ async function load(): Promise<WorkerPayload> {
 
 async function runWhenLoaded(): Promise<RunInProcess> {
   const { app } = await loading;
-  return (job, hooks) => runJob(app, job, { ...hooks, clock: systemClock });
+  return (job, hooks) => runJob(app, job, { clock: systemClock, ...hooks });
 }
 
 async function shutDown(): Promise<void> {

@@ -23,6 +23,7 @@ import { keepAlive } from "./alive.ts";
 import { awaitRecord } from "./await-record.ts";
 import { banner, bannerFields, bannerTitle } from "./banner.ts";
 import { catchStrayErrors, explain, leave, strayText } from "./fail.ts";
+import { giveBackMemory } from "./give-back-memory.ts";
 import { enterWorkdir, openProject, type Project, publishUrl } from "./open.ts";
 import { type BeatCommandOptions, loggerOptions } from "./options.ts";
 import { createReachable } from "./reachable.ts";
@@ -167,6 +168,7 @@ async function assemble(
   events.subscribe((event) => {
     if (event.type === "broker-connected") void beat.recheck();
   });
+  giveBackMemory(events);
   return { beat, broker, store, overlap };
 }
 

@@ -81,7 +81,7 @@ function openPool({ app, node, options, poolName, concurrency }: WorkerPlan, emi
   const { conf } = app;
   return createPool(poolName, {
     size: concurrency,
-    run: (job, hooks) => runJob(app, job, { ...hooks, clock: systemClock }),
+    run: (job, hooks) => runJob(app, job, { clock: systemClock, ...hooks }),
     child: {
       module: siblingModule("pool-child"),
       args: [],

@@ -11,7 +11,7 @@ export interface Blanks {
   /** The JSON text of the body. */
   readonly body: string;
   /** The values of the varying headers, in the order in which the template was given their names. */
-  readonly headers: readonly string[];
+  readonly varying: readonly string[];
   /** The property; null where the template has none. */
   readonly expiration: string | null;
 }
@@ -21,12 +21,15 @@ type Blank = "id" | "body" | "tag" | "expiration" | number;
 
 export class MessageTemplate {
   readonly sample: Envelope;
+  /** Names of headers. */
+  readonly varying: readonly string[];
   readonly #pieces: readonly string[];
   readonly #blanks: readonly Blank[];
 
   /** @param varying headers, all of them texts, that differ from message to message, besides `id` and `root_id` */
   constructor(sample: Envelope, varying: readonly string[]) {
     this.sample = sample;
+    this.varying = varying;
     const marks = new Map<string, Blank>();
     const mark = (blank: Blank): string => {
       const text = `${blank} ${randomUUID()}`;
@@ -49,34 +52,28 @@ export class MessageTemplate {
   }
 }
 
-/** An envelope that writes itself by a template, and has its headers made only for those who ask for them. */
-export class TemplateEnvelope implements Envelope {
+/**
+ * An envelope that writes itself by a template, and has its headers and properties made only for those who ask for them: a
+ * hundred thousand of them are in memory at a time.
+ */
+export class TemplateEnvelope implements Envelope, Blanks {
   readonly id: string;
-  readonly task: string;
   readonly body: string;
-  readonly properties: EnvelopeProperties;
+  readonly varying: readonly string[];
+  readonly expiration: string | null;
   readonly #template: MessageTemplate;
-  readonly #blanks: Blanks;
-  readonly #varying: readonly string[];
   #text: string | null = null;
 
-  constructor(template: MessageTemplate, blanks: Blanks, varying: readonly string[]) {
-    const { sample } = template;
-    const { replyTo, deliveryMode, priority } = sample.properties;
-    const { id: correlationId, expiration } = blanks;
-    this.id = blanks.id;
-    this.task = sample.task;
-    this.body = blanks.body;
-    this.properties = {
-      correlationId,
-      replyTo,
-      deliveryMode,
-      priority,
-      ...(expiration === null ? {} : { expiration }),
-    };
+  constructor(template: MessageTemplate, { id, body, varying, expiration }: Blanks) {
+    this.id = id;
+    this.body = body;
+    this.varying = varying;
+    this.expiration = expiration;
     this.#template = template;
-    this.#blanks = blanks;
-    this.#varying = varying;
+  }
+
+  get task(): string {
+    return this.#template.sample.task;
   }
 
   get contentType(): string {
@@ -91,19 +88,25 @@ export class TemplateEnvelope implements Envelope {
     return this.#template.sample.destination;
   }
 
+  get properties(): EnvelopeProperties {
+    const { replyTo, deliveryMode, priority } = this.#template.sample.properties;
+    const own = { correlationId: this.id, replyTo, deliveryMode, priority };
+    return this.expiration === null ? own : { ...own, expiration: this.expiration };
+  }
+
   get headers(): Readonly<Record<string, unknown>> {
-    const { headers, id } = this.#template.sample;
-    const own = Object.fromEntries(this.#varying.map((name, index) => [name, this.#blanks.headers[index]]));
-    return { ...headers, ...own, ...ids(headers, id, this.id) };
+    const { sample, varying } = this.#template;
+    const own = Object.fromEntries(varying.map((name, index) => [name, this.varying[index]]));
+    return { ...sample.headers, ...own, ...ids(sample.headers, sample.id, this.id) };
   }
 
   /** Writes it now, under a delivery tag of its own; `encode` then only hands it out. */
   prime(): void {
-    this.#text ??= this.#template.write(this.#blanks, randomUUID());
+    this.#text ??= this.#template.write(this, randomUUID());
   }
 
   encode(deliveryTag: string): string {
-    return this.#text ?? this.#template.write(this.#blanks, deliveryTag);
+    return this.#text ?? this.#template.write(this, deliveryTag);
   }
 }
 
@@ -112,8 +115,8 @@ export function prime(envelope: Envelope): void {
   if (envelope instanceof TemplateEnvelope) envelope.prime();
 }
 
-function fill(blank: Blank, { id, body, headers, expiration }: Blanks, deliveryTag: string): string {
-  if (typeof blank === "number") return quoteJson(headers[blank] ?? "");
+function fill(blank: Blank, { id, body, varying, expiration }: Blanks, deliveryTag: string): string {
+  if (typeof blank === "number") return quoteJson(varying[blank] ?? "");
   if (blank === "id") return `"${id}"`;
   if (blank === "body") return `"${Buffer.from(body, "utf8").toString("base64")}"`;
   return blank === "tag" ? `"${deliveryTag}"` : `"${expiration ?? ""}"`;

@@ -56,10 +56,11 @@ class Interval implements Schedule {
   readonly #spec: IntervalSpec;
   readonly #anchorAt: Instant | null;
 
-  constructor(spec: IntervalSpec) {
+  /** @param gridFromAt where the grid begins when the interval itself does not say; all on one interval share its `spec`. */
+  constructor(spec: IntervalSpec, gridFromAt: Instant | null = null) {
     this.#spec = spec;
     const zoned = zone(spec.timezone ?? "UTC");
-    this.#anchorAt = spec.anchor === undefined ? null : instantOf(spec.anchor, zoned);
+    this.#anchorAt = spec.anchor === undefined ? gridFromAt : instantOf(spec.anchor, zoned);
     Object.freeze(this);
   }
 
@@ -82,16 +83,20 @@ class Interval implements Schedule {
     return { kind: "interval", everyMs: intervalMs, phaseMs };
   }
 
-  bind(context: ScheduleContext): Required<Schedule> {
-    const timezone = this.#spec.timezone ?? context.timezone;
-    const anchor = this.#spec.anchor ?? gridFrom(context.anchorAt);
-    if (timezone === this.#spec.timezone && anchor === this.#spec.anchor) return this;
-    return new Interval({ intervalMs: this.#spec.intervalMs, timezone, anchor });
+  bind({ timezone, anchorAt }: ScheduleContext): Required<Schedule> {
+    const spec = inZone(this.#spec, timezone);
+    const gridFromAt = this.#anchorAt ?? gridFrom(anchorAt);
+    return spec === this.#spec && gridFromAt === this.#anchorAt ? this : new Interval(spec, gridFromAt);
   }
 }
 
-function gridFrom(anchorAt: Instant | undefined): WrittenTime | undefined {
-  return anchorAt === undefined ? undefined : readTime(anchorAt, "anchor");
+function inZone(spec: IntervalSpec, timezone: string | undefined): IntervalSpec {
+  return spec.timezone !== undefined || timezone === undefined ? spec : { ...spec, timezone };
+}
+
+/** @throws LovageError for what is no instant: an anchor may come from anywhere. */
+function gridFrom(anchorAt: Instant | undefined): Instant | null {
+  return anchorAt === undefined ? null : instantOf(readTime(anchorAt, "anchor"), zone("UTC"));
 }
 
 const SECOND_MS = 1000;

@@ -13,7 +13,7 @@ import type { EntryData } from "./schema.ts";
 /** Beyond this many different ones the cache starts over, so that odd ones cannot fill the memory. */
 const CACHE_SIZE = 10_000;
 const bound = new Map<string, Schedule>();
-const jsonTexts = new WeakMap<Schedule, string>();
+const hashes = new WeakMap<Schedule, Map<string, string>>();
 
 type BindContext = Required<Pick<ScheduleContext, "name" | "timezone">>;
 
@@ -104,10 +104,10 @@ function fires(limited: Schedule, { endAt }: Limits): boolean {
 
 /** Changes exactly when the occurrences move. */
 export function hashSchedule(schedule: Schedule, rest: Readonly<Record<string, unknown>>): string {
-  let text = jsonTexts.get(schedule);
-  if (text === undefined) {
-    text = JSON.stringify(schedule);
-    jsonTexts.set(schedule, text);
-  }
-  return hash("sha1", `${text} ${JSON.stringify(rest)}`, "hex").slice(0, 16);
+  const text = JSON.stringify(rest);
+  const known = hashes.get(schedule) ?? new Map<string, string>();
+  const made = known.get(text) ?? hash("sha1", `${JSON.stringify(schedule)} ${text}`, "buffer").toString("hex", 0, 8);
+  if (known.size === 0) hashes.set(schedule, known);
+  known.set(text, made);
+  return made;
 }

@@ -12,6 +12,7 @@ import { readPing } from "./parse-ping.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Issue } from "./schema-issues.ts";
 import type { EntryData } from "./schema.ts";
+import { sharedOptions, sharedText } from "./shared.ts";
 import { assertZone } from "./zone.ts";
 
 export interface EntryPlace {
@@ -49,7 +50,7 @@ function copyPayload({ args = [], kwargs = {} }: EntryData, options: Payload["op
   return {
     args: attempt(["args"], () => frozenCopy(args)) ?? [],
     kwargs: attempt(["kwargs"], () => frozenCopy(kwargs)) ?? {},
-    options: attempt(["options"], () => frozenCopy(options)) ?? {},
+    options: attempt(["options"], () => sharedOptions(frozenCopy(options))) ?? {},
   };
 }
 
@@ -63,12 +64,12 @@ function freezeEntry({ data, place, schedule, jitterMs, ...parts }: EntryParts):
   const maxRuns = data.max_runs ?? null;
   return Object.freeze({
     name: place.name,
-    task: data.task,
+    task: sharedText(data.task),
     args: parts.args,
     kwargs: parts.kwargs,
     options: parts.options,
     schedule,
-    timezone: parts.timezone,
+    timezone: sharedText(parts.timezone),
     enabled,
     jitterMs,
     missed: data.missed ?? "latest",

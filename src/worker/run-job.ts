@@ -77,24 +77,25 @@ function timezoneOf(app: App): string {
   return timezone;
 }
 
+/** The spread comes last: a property that is new after one costs Node more than all else that is done here. */
 function outcomeOf({ verdict, startedAt, runtimeMs, children, isAbandoned }: Ending, job: Job, embed: Embed): Outcome {
   const ended = { id: job.id, pid: process.pid, startedAt, runtimeMs, children };
-  const followed = isEmpty(embed) ? ended : { ...ended, embed };
-  const more = isAbandoned ? { ...followed, abandoned: true } : followed;
+  const followed = isEmpty(embed) ? ended : { embed, ...ended };
+  const more = isAbandoned ? { abandoned: true, ...followed } : followed;
   switch (verdict.state) {
     case "SUCCESS":
-      return { ...more, state: "SUCCESS", resultText: verdict.resultText, resultRepr: saferepr(verdict.value) };
+      return { state: "SUCCESS", resultText: verdict.resultText, resultRepr: saferepr(verdict.value), ...more };
     case "FAILURE":
-      return { ...more, state: "FAILURE", ...errorOf(verdict), expected: verdict.expected };
+      return { state: "FAILURE", expected: verdict.expected, ...errorOf(verdict), ...more };
     case "RETRY":
-      return { ...more, state: "RETRY", ...errorOf(verdict), ...nextRun(verdict) };
+      return { state: "RETRY", ...errorOf(verdict), ...nextRun(verdict), ...more };
     case "REJECTED":
-      return { ...more, state: "REJECTED", requeue: verdict.requeue, reason: verdict.reason };
+      return { state: "REJECTED", requeue: verdict.requeue, reason: verdict.reason, ...more };
     case "REVOKED":
-      return { ...more, state: "REVOKED", reason: "terminated", signal: "SIGTERM" };
+      return { state: "REVOKED", reason: "terminated", signal: "SIGTERM", ...more };
     case "IGNORED":
     default:
-      return { ...more, state: "IGNORED" };
+      return { state: "IGNORED", ...more };
   }
 }
 

@@ -11,7 +11,7 @@ import type { Failure, Outcome, Rejected, Retried, Revoked, Success } from "./jo
 import type { Outbox } from "./outbox.ts";
 import { type Policy, policyOf } from "./policy.ts";
 import type { Request } from "./request.ts";
-import { recordOf, type RecordParts } from "./task-fields.ts";
+import { type RecordContext, recordOf, type RecordParts } from "./task-fields.ts";
 import type { Workshop } from "./workshop.ts";
 
 /** The outcomes that are reported on the task's state. */
@@ -29,11 +29,14 @@ export class Settlement {
   readonly #shop: Workshop;
   readonly #outbox: Outbox;
   readonly #followUp: FollowUp;
+  readonly #context: RecordContext;
 
   constructor({ shop, outbox, followUp }: SettlementOptions) {
     this.#shop = shop;
     this.#outbox = outbox;
     this.#followUp = followUp;
+    // Once: settings do not change while a worker runs, and asking for one costs as much as writing down a result.
+    this.#context = { hostname: shop.hostname, extended: shop.app.conf.resultExtended };
   }
 
   /** Resolves when all is done but for the broker's answer to the acknowledgement. Never rejects. */
@@ -170,8 +173,7 @@ export class Settlement {
   }
 
   #put(request: Request, parts: RecordParts): Promise<void> {
-    const { app, results, hostname } = this.#shop;
-    return results.put(recordOf(request, parts, { hostname, extended: app.conf.resultExtended }));
+    return this.#shop.results.put(recordOf(request, parts, this.#context));
   }
 }
 

@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ConfigError, formatProblem } from "../../src/error.ts";
+import type { Entry } from "../../src/schedule/entry.ts";
 import { loadScheduleFiles } from "../../src/schedule/files.ts";
 import type { LoadedSchedules, LoadOptions } from "../../src/schedule/files.ts";
 import { parseScheduleText } from "../../src/schedule/parse.ts";
@@ -25,6 +26,11 @@ async function mistakes(act: () => Promise<unknown>): Promise<readonly string[]>
     throw error;
   }
   return [];
+}
+
+/** Schedules are compared by what they are, the rest as it stands. */
+function plainOf({ schedule, ...rest }: Entry): unknown {
+  return { ...rest, schedule: schedule.toJSON() };
 }
 
 const entryText = (name: string): string => `entries:\n  ${name}: {task: t, schedule: 10}\n`;
@@ -146,20 +152,68 @@ describe("a large schedule file", () => {
     ]);
   });
 
+  it("that is read again gives the same object for each entry that is written as it was", async () => {
+    await using folder = temporaryFolder();
+    const file = folder.file("a.yaml");
+    const lines = (args: readonly unknown[]): string =>
+      `entries:\n${args.map((arg, index) => `  e${index}: {task: t, schedule: 10, args: [${String(arg)}]}\n`).join("")}`;
+    const numbers = Array.from({ length: 3000 }, (_, index) => index);
+    await writeFile(file, lines(numbers));
+    const before = await load([file], inThread);
+    await writeFile(file, lines(numbers.with(1500, -1)));
+    const after = await load([file], inThread);
+    expect(after.entries.filter((entry, index) => entry !== before.entries[index]).map(({ name }) => name)).toEqual([
+      "e1500",
+    ]);
+    expect(after.entries[1500]).toMatchObject({ args: [-1], source: `${file}:1502:3` });
+    await writeFile(file, "entries: {a: {task: t}}\n");
+    expect(await mistakes(() => load([file], inThread))).toHaveLength(1);
+    await writeFile(file, lines(numbers));
+    const again = await load([file], inThread);
+    expect(again.entries.filter((entry, index) => entry !== after.entries[index]).map(({ name }) => name)).toEqual([
+      "e1500",
+    ]);
+  });
+
+  it("that is read again gives what is in it now: moved, removed, under other defaults, or with numbers that look alike", async () => {
+    await using folder = temporaryFolder();
+    const file = folder.file("a.yaml");
+    const texts = [
+      "entries:\n  a: {task: t, schedule: 10, args: [0, .nan, 1]}\n  b: {task: t, schedule: 10}\n",
+      "# new\nentries:\n  b: {task: t, schedule: 10}\n  a: {task: t, schedule: 10, args: [0, .nan, 1]}\n",
+      "entries:\n  a: {task: t, schedule: 10, args: [-0.0, .inf, 1]}\n",
+      "timezone: Asia/Taipei\nentries:\n  a: {task: t, schedule: 10, args: [0, null, 1]}\n",
+      "entries:\n",
+      "entries:\n  a: {task: t, schedule: 10, args: [0, .nan, 1]}\n",
+    ];
+    for (const text of texts) {
+      await writeFile(file, text);
+      const [there, here] = [await load([file], inThread), await load([file])];
+      expect(there.entries.map(plainOf)).toEqual(here.entries.map(plainOf));
+      expect(there.entries.every(Object.isFrozen)).toBe(true);
+    }
+    const there = await loadScheduleFiles([file], { timezone: "Europe/Rome", missedWithinMs: 5 }, inThread);
+    expect(there.entries.map(({ timezone, missedWithinMs }) => [timezone, missedWithinMs])).toEqual([
+      ["Europe/Rome", 5],
+    ]);
+  });
+
   it("leaves room for everything else while 20,000 entries are loaded", async () => {
     await using folder = temporaryFolder();
     const file = folder.file("big.yaml");
-    const lines = Array.from({ length: 20_000 }, (_, index) => {
-      return `  job-${index}:\n    task: proj.report\n    schedule: ${index % 60} ${index % 24} * * mon\n    args: [${index}]\n`;
-    });
-    const text = `timezone: Europe/Oslo\nentries:\n${lines.join("")}`;
-    await writeFile(file, text);
+    const textOf = (round: number): string => {
+      const lines = Array.from({ length: 20_000 }, (_, index) => {
+        return `  job-${index}:\n    task: proj.report\n    schedule: ${index % 60} ${index % 24} * * mon\n    args: [${index}, ${round}]\n`;
+      });
+      return `timezone: Europe/Oslo\nentries:\n${lines.join("")}`;
+    };
     const startedAt = performance.now();
-    parseScheduleText(text, file, defaults);
+    parseScheduleText(textOf(0), file, defaults);
     const inOneGoMs = performance.now() - startedAt;
     const gaps: number[] = [];
     // Three times, for one pause of the garbage collector's proves nothing.
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 1; round <= 3; round += 1) {
+      await writeFile(file, textOf(round));
       let longestMs = 0;
       let last = performance.now();
       const ticking = setInterval(() => {

@@ -67,7 +67,7 @@ export class Place {
   publish(batch: readonly Envelope[], judge: () => readonly PublishOutcome[]): readonly PublishOutcome[] {
     for (const { exchange, binding } of declarations(batch)) this.bind(exchange, binding);
     const route = createRoute(this.#bindings);
-    checkDeliverable(batch, ({ destination }) => isFanout(destination) || route(destination).length > 0);
+    checkDeliverable(batch, route);
     const outcomes = judge();
     for (const [index, envelope] of batch.entries()) if (outcomes[index] === "sent") this.#send(envelope, route);
     this.wake();

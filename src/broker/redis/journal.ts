@@ -1,24 +1,34 @@
 // Marks of large batches: one record a batch when it is sent, folded into the hash of marks once there is time. A hash takes
 // longer to write than the messages themselves; a record is one string. Whoever reads marks reads both.
 import { toUSVString } from "node:util";
-import type { Redis } from "ioredis";
-import type { Clock } from "../../clock.ts";
+import type { Clock, Instant } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
+import type { Emit } from "../../event.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
 import { runScript } from "../../redis/script.ts";
-import { type Mark, StaleTermError } from "../broker.ts";
+import { type Mark, RefusedError, StaleTermError } from "../broker.ts";
 import { wrongKind } from "./failure.ts";
-import { barrierScript, foldScript, readMisfit, scopeKeys } from "./scripts.ts";
+import { foldScript, readMisfit, scopeKeys } from "./scripts.ts";
 
 export interface Term {
   readonly scope: string;
   readonly term: number;
 }
 
+export interface JournalOptions {
+  readonly connection: RedisConnection;
+  readonly prefix: string;
+  readonly clock: Clock;
+  readonly emit: Emit;
+}
+
 /** After a burst the workers come first. */
 const restMs = 1000;
 /** Between two records: folding takes Redis about half a millisecond each. */
 const pauseMs = 5;
+/** With so many waiting there is no pause. */
+const manyRecords = 400;
+const where = "folding marks on the broker";
 
 /** As the fold script reads it. A name that is not proper Unicode is written as it would be on the wire. */
 export function journalRecord(marks: readonly Mark[]): string {
@@ -31,13 +41,15 @@ export class Journal {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
   readonly #clock: Clock;
-  #folding: AbortController | null = null;
-  #isClosed = false;
+  readonly #emit: Emit;
+  readonly #closing = new AbortController();
+  #isFolding = false;
 
-  constructor(connection: RedisConnection, prefix: string, clock: Clock) {
+  constructor({ connection, prefix, clock, emit }: JournalOptions) {
     this.#connection = connection;
     this.#prefix = prefix;
     this.#clock = clock;
+    this.#emit = emit;
   }
 
   /** @throws StaleTermError when the term is over */
@@ -45,35 +57,35 @@ export class Journal {
     while ((await this.#fold(of)) > 0);
   }
 
-  /** In the background, when nothing more has come for a while. What is not folded then is left to the next. */
+  /** In the background, when the burst is over. What is not folded then is left to the next. */
   foldSoon(of: Term): void {
-    this.#folding?.abort();
-    if (this.#isClosed) return;
-    const folding = new AbortController();
-    this.#folding = folding;
-    this.#foldSlowly(of, folding.signal).catch(() => undefined);
+    if (this.#isFolding || this.#closing.signal.aborted) return;
+    this.#isFolding = true;
+    this.#foldSlowly(of)
+      .catch((error: unknown) => this.#tell(error))
+      .finally(() => {
+        this.#isFolding = false;
+      });
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#folding?.abort();
+    this.#closing.abort();
   }
 
-  /**
-   * Once a connection, before anything is concluded from marks: what was on its way over the connection before can from
-   * now on only be there already, or never come.
-   */
-  async barrier(client: Redis, scope: string): Promise<void> {
-    const { term } = scopeKeys(this.#prefix, scope);
-    const name = `barrier ${term}`;
-    if (this.#connection.declared.has(name)) return;
-    await runScript(client, barrierScript, [term], []);
-    this.#connection.declared.add(name);
-  }
-
-  async #foldSlowly(of: Term, signal: AbortSignal): Promise<void> {
+  async #foldSlowly(of: Term): Promise<void> {
+    const { signal } = this.#closing;
     await this.#clock.sleep(restMs, signal);
-    while (!signal.aborted && (await this.#fold(of)) > 0) await this.#clock.sleep(pauseMs, signal);
+    for (let left = 1; left > 0 && !signal.aborted; ) {
+      left = await this.#fold(of);
+      if (left < manyRecords) await this.#clock.sleep(pauseMs, signal);
+    }
+  }
+
+  /** Whoever publishes hears for himself that the connection is lost or the term over. */
+  #tell(error: unknown): void {
+    if (error instanceof RefusedError || (error instanceof LovageError && error.cause === undefined)) {
+      if (!(error instanceof StaleTermError)) this.#emit({ type: "failure", where, reason: error.message });
+    }
   }
 
   async #fold({ scope, term }: Term): Promise<number> {
@@ -88,16 +100,23 @@ export class Journal {
   }
 }
 
-/** The marks of records that are not folded yet; what is no record of ours tells nothing. */
+/** The marks of a record that is not folded yet; what is no record of ours tells nothing. */
 export function readRecord(record: string): readonly Mark[] {
   const pairs = parse(record);
   if (!Array.isArray(pairs)) return [];
   const marks: Mark[] = [];
   for (let index = 0; index + 1 < pairs.length; index += 2) {
-    const dueAt = Number(pairs[index + 1]);
-    if (typeof pairs[index] === "string" && Number.isFinite(dueAt)) marks.push({ entry: pairs[index], dueAt });
+    const [entry, due] = [pairs[index], pairs[index + 1]] as readonly unknown[];
+    const dueAt = typeof due === "string" ? parseMark(due) : null;
+    if (typeof entry === "string" && dueAt !== null) marks.push({ entry, dueAt });
   }
   return marks;
+}
+
+/** As the scripts read it: what is no number is no mark, and the next publish writes over it. */
+export function parseMark(text: string): Instant | null {
+  const dueAt = /^-?\d+\.?\d*$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isFinite(dueAt) ? dueAt : null;
 }
 
 function parse(record: string): unknown {

@@ -8,7 +8,8 @@ import { type Mark, StaleTermError } from "../broker.ts";
 import { sendInOrder, slices } from "../chunks.ts";
 import type { Acquired, AcquireOptions, Lease, LeaseKeeper, LeaseOwner, SetMarksOptions } from "../lease.ts";
 import { wrongKind } from "./failure.ts";
-import { type Journal, readRecord } from "./journal.ts";
+import type { Links } from "./link.ts";
+import { type Journal, parseMark, readRecord } from "./journal.ts";
 import {
   acquireScript,
   dropMarksScript,
@@ -25,15 +26,24 @@ import {
 const marksPerCall = 1000;
 const callsInFlight = 4;
 
+export interface RedisLeasesOptions {
+  readonly connection: RedisConnection;
+  readonly prefix: string;
+  readonly journal: Journal;
+  readonly links: Links;
+}
+
 export class RedisLeases implements LeaseKeeper {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
   readonly #journal: Journal;
+  readonly #links: Links;
 
-  constructor(connection: RedisConnection, prefix: string, journal: Journal) {
+  constructor({ connection, prefix, journal, links }: RedisLeasesOptions) {
     this.#connection = connection;
     this.#prefix = prefix;
     this.#journal = journal;
+    this.#links = links;
   }
 
   async acquire(scope: string, owner: LeaseOwner, ttlMs: number, options: AcquireOptions = {}): Promise<Acquired> {
@@ -53,8 +63,6 @@ export class RedisLeases implements LeaseKeeper {
   }
 
   async release(lease: Lease): Promise<void> {
-    // Left to the next leader where it does not succeed.
-    await this.#journal.foldAll(lease).catch(() => undefined);
     const keys = scopeKeys(this.#prefix, lease.scope);
     await this.#run(releaseScript, [keys.term, keys.lease], [String(lease.term)]);
   }
@@ -63,7 +71,8 @@ export class RedisLeases implements LeaseKeeper {
     const keys = scopeKeys(this.#prefix, scope);
     // The journal first: what is folded in the meantime is then seen twice, and not missed.
     const records = await this.#read({ key: keys.journal, wanted: "list" }, async (client) => {
-      await this.#journal.barrier(client, scope);
+      // What somebody concludes from the marks must still be true when a late batch comes.
+      await this.#links.of(client, scope);
       return client.lrange(keys.journal, 0, -1);
     });
     const marks = await this.#read({ key: keys.marks, wanted: "hash" }, (client) => scanMarks(client, keys.marks));
@@ -157,12 +166,6 @@ function raiseMarks(marks: Map<string, Instant>, recorded: readonly Mark[]): voi
   for (const { entry, dueAt } of recorded) {
     if (dueAt > (marks.get(entry) ?? Number.NEGATIVE_INFINITY)) marks.set(entry, dueAt);
   }
-}
-
-/** As the script reads it: what is no number is no mark, and the next publish writes over it. */
-function parseMark(text: string): Instant | null {
-  const dueAt = /^-?\d+\.?\d*$/.test(text) ? Number(text) : Number.NaN;
-  return Number.isFinite(dueAt) ? dueAt : null;
 }
 
 /** PEXPIRE takes whole milliseconds, at least one. */

@@ -55,16 +55,21 @@ export function* chunkBatch(batch: readonly Envelope[], targetsOf: TargetsOf, fr
   }
 }
 
-/**
- * The arguments of {@link publishScript}, after its keys: term, marks and the lists of the chunk.
- *
- * @param repeats whether an entry comes more than once in the batch
- */
-export function scriptArguments(chunk: Chunk, { marks, term, isNew }: Guard, repeats: boolean): readonly string[] {
+export interface ScriptCall {
+  readonly guard: Guard;
+  /** Whether an entry comes more than once in the batch. */
+  readonly repeats: boolean;
+  /** Of the connection. */
+  readonly link: string;
+}
+
+/** The arguments of {@link publishScript}, after its keys. */
+export function scriptArguments(chunk: Chunk, { guard, repeats, link }: ScriptCall): readonly string[] {
+  const { marks, term, isNew } = guard;
   const { lists, channel, routes } = chunk.targets;
   const own = marks.slice(chunk.start, chunk.start + chunk.messages.length);
   const flags = [repeats, isNew === true].map((isSet) => (isSet ? "1" : "0"));
-  const args = [String(term), String(own.length), ...flags, channel ?? ""];
+  const args = [String(term), link, String(own.length), ...flags, channel ?? ""];
   for (const mark of own) args.push(mark.entry);
   for (const mark of own) args.push(String(mark.dueAt));
   args.push(...chunk.messages);
@@ -116,7 +121,10 @@ function channelOf(targets: readonly Target[]): string | undefined {
 
 function collectTargets(routes: readonly (readonly Target[])[]): Targets {
   const channel = channelOf(routes[0] ?? []);
-  const lists = channel === undefined ? new Set(routes.flatMap((targets) => targets.map(({ key }) => key))) : [];
+  if (channel !== undefined) return { lists: [], channel, routes };
+  const lists = new Set<string>();
+  // Messages to one destination share the array of their targets.
+  for (const targets of new Set(routes)) for (const { key } of targets) lists.add(key);
   return { lists: [...lists], channel, routes };
 }
 

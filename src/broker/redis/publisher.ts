@@ -7,10 +7,11 @@ import type { RedisConnection } from "../../redis/connection.ts";
 import { callScript } from "../../redis/script.ts";
 import { type Guard, type Mark, type PublishOutcome, StaleTermError, UndeliverableError } from "../broker.ts";
 import { sendInOrder } from "../chunks.ts";
-import { checkDeliverable, createRoute } from "../routing.ts";
+import { checkDeliverable, createRoute, destinationsOf, isFanout } from "../routing.ts";
 import { declareQueues, readBindings } from "./bindings.ts";
 import { wrongKind } from "./failure.ts";
 import type { Journal } from "./journal.ts";
+import type { Links } from "./link.ts";
 import { type Parcel, parcelOf, ParcelShelf } from "./parcel.ts";
 import {
   type Chunk,
@@ -32,6 +33,7 @@ export interface PublisherContext {
   readonly prefix: string;
   readonly db: number;
   readonly journal: Journal;
+  readonly links: Links;
 }
 
 /** A batch on its way under a guard. */
@@ -45,6 +47,8 @@ interface Guarded {
 const chunksInFlight = 4;
 /** A transaction takes one question more than the script, and its marks are written twice. */
 const smallestTransaction = 50;
+/** Some 2,000 messages, which keep Redis from its other clients for two milliseconds. */
+const parcelsTogether = 4;
 
 export class RedisPublisher {
   readonly #context: PublisherContext;
@@ -57,21 +61,26 @@ export class RedisPublisher {
   }
 
   async publish(batch: readonly Envelope[], guard?: Guard): Promise<readonly PublishOutcome[]> {
-    const { connection, prefix, db } = this.#context;
-    await declareQueues(connection, prefix, batch);
-    const route = createRoute(await readBindings(connection, prefix, batch));
-    const targetsOf = createTargets(route, prefix, db);
-    checkDeliverable(batch, (envelope) => targetsOf(envelope).length > 0);
+    const targetsOf = await this.#route(batch);
     if (guard === undefined) {
       return (await sendInOrder(chunkBatch(batch, targetsOf), chunksInFlight, this.#push)).flat();
     }
     const guarded = { batch, guard, targetsOf };
-    if (guard.isNew === true && batch.length >= smallestTransaction && goesToLists(guarded)) {
+    if (guard.isNew === true && batch.length >= smallestTransaction && goesToLists(batch)) {
       const turn = this.#transactions.then(() => this.#publishNew(guarded));
       this.#transactions = turn.catch(() => undefined);
       return turn;
     }
     return this.#publishByScript(guarded);
+  }
+
+  /** @throws UndeliverableError where a message has nowhere to go */
+  async #route(batch: readonly Envelope[]): Promise<TargetsOf> {
+    const { connection, prefix, db } = this.#context;
+    await declareQueues(connection, prefix, batch);
+    const route = createRoute(await readBindings(connection, prefix, batch));
+    checkDeliverable(batch, route);
+    return createTargets(route, prefix, db);
   }
 
   /** Encodes messages ahead of their time, as far as it is known now where they will go. */
@@ -86,19 +95,21 @@ export class RedisPublisher {
   }
 
   async #publishNew(guarded: Guarded): Promise<readonly PublishOutcome[]> {
-    const { connection, prefix, journal } = this.#context;
+    const { connection, prefix, journal, links } = this.#context;
     const { batch, guard } = guarded;
     const keys = scopeKeys(prefix, guard.scope);
     let sent = 0;
     while (sent < batch.length) {
-      const parcels = this.#parcels(guarded, sent);
+      const transactions = this.#transactionsOf(guarded, sent);
       const pushed = await connection.run(
         async (client) => {
-          await journal.barrier(client, guard.scope);
-          const common = { connection, client, term: keys.term, expected: String(guard.term), journal: keys.journal };
-          return pushParcels(common, parcels);
+          const link = await links.of(client, guard.scope);
+          const common = { connection, client, keys, term: String(guard.term), link };
+          const done = await pushParcels(common, transactions);
+          if (done.fault === "touched") await links.tell(client, guard.scope, link);
+          return done;
         },
-        [keys.term, keys.journal],
+        [keys.term, keys.journal, ...listsOf(guarded)],
       );
       sent += pushed.sent;
       if (pushed.fault !== null) this.#fail(pushed.fault, guarded);
@@ -107,13 +118,27 @@ export class RedisPublisher {
     return batch.map(() => "sent");
   }
 
-  *#parcels({ batch, guard, targetsOf }: Guarded, from: number): Generator<Parcel> {
+  *#transactionsOf(guarded: Guarded, from: number): Generator<readonly Parcel[]> {
     let start = from;
-    while (start < batch.length) {
-      const parcel = this.#shelf.take(batch, guard.marks, start) ?? parcelAt({ batch, guard, targetsOf }, start);
-      yield parcel;
+    while (start < guarded.batch.length) {
+      const ready = this.#readyAt(guarded, start);
+      const parcels = ready.length > 0 ? ready : [parcelAt(guarded, start)];
+      yield parcels;
+      for (const { count } of parcels) start += count;
+    }
+  }
+
+  /** What was prepared takes no time to make, so that several can go together. */
+  #readyAt({ batch, guard }: Guarded, from: number): readonly Parcel[] {
+    const parcels: Parcel[] = [];
+    let start = from;
+    while (parcels.length < parcelsTogether) {
+      const parcel = this.#shelf.take(batch, guard.marks, start);
+      if (parcel === null) break;
+      parcels.push(parcel);
       start += parcel.count;
     }
+    return parcels;
   }
 
   /** What was touched is tried again. */
@@ -125,7 +150,7 @@ export class RedisPublisher {
   }
 
   async #publishByScript(guarded: Guarded): Promise<readonly PublishOutcome[]> {
-    await this.#loadScript();
+    await this.#beginScripts(guarded.guard.scope);
     const repeats = hasRepeats(guarded.guard.marks);
     // Redis may refuse a chunk and take the next. That must not move the mark of an entry past what was refused.
     const width = repeats ? 1 : chunksInFlight;
@@ -133,10 +158,11 @@ export class RedisPublisher {
     return (await sendInOrder(chunks, width, (chunk) => this.#pushGuarded(chunk, guarded, repeats))).flat();
   }
 
-  /** Ahead of the chunks: were it missing, a chunk that brings it along could overtake others already on their way. */
-  async #loadScript(): Promise<void> {
-    const { connection } = this.#context;
+  /** Ahead of the chunks: a chunk that had to bring script or link along could be overtaken by the next. */
+  async #beginScripts(scope: string): Promise<void> {
+    const { connection, links } = this.#context;
     await connection.run(async (client) => {
+      await links.of(client, scope);
       if (connection.declared.has(publishScript.sha)) return;
       await client.script("LOAD", publishScript.text);
       connection.declared.add(publishScript.sha);
@@ -156,12 +182,20 @@ export class RedisPublisher {
   };
 
   async #pushGuarded(chunk: Chunk, guarded: Guarded, repeats: boolean): Promise<readonly PublishOutcome[]> {
-    const { connection, prefix, url, journal } = this.#context;
+    const { connection, prefix, url, journal, links } = this.#context;
     const { batch, guard, targetsOf } = guarded;
-    const args = scriptArguments(chunk, guard, repeats);
-    const { term, marks, journal: journalKey } = scopeKeys(prefix, guard.scope);
-    const keys = [term, marks, journalKey, ...chunk.targets.lists];
-    const reply = await connection.run((client) => callScript(client, publishScript, keys, args), keys);
+    const { term, marks, journal: journalKey, link: linkKey } = scopeKeys(prefix, guard.scope);
+    const keys = [term, marks, journalKey, linkKey, ...chunk.targets.lists];
+    const reply = await connection.run(
+      async (client) => {
+        const link = await links.of(client, guard.scope);
+        const answer = await callScript(client, publishScript, keys, scriptArguments(chunk, { guard, repeats, link }));
+        if (answer === "link") await links.tell(client, guard.scope, link);
+        return answer;
+      },
+      [term, marks, ...chunk.targets.lists],
+    );
+    if (reply === "link") return this.#pushGuarded(chunk, guarded, repeats);
     if (reply === "stale") throw new StaleTermError(guard.scope, guard.term);
     if (reply === "journal") {
       await journal.foldAll(guard);
@@ -187,8 +221,13 @@ export class RedisPublisher {
 }
 
 /** A channel is no list, and Redis may refuse it in the middle of a transaction. */
-function goesToLists({ batch, targetsOf }: Guarded): boolean {
-  return batch.every((envelope) => targetsOf(envelope).every(({ isChannel }) => !isChannel));
+function goesToLists(batch: readonly Envelope[]): boolean {
+  return destinationsOf(batch).every((destination) => !isFanout(destination));
+}
+
+/** For whoever has to be told which keys the user may not write. */
+function listsOf({ batch, targetsOf }: Guarded): readonly string[] {
+  return [...new Set(new Set(batch.map(targetsOf)).values())].flatMap((targets) => targets.map(({ key }) => key));
 }
 
 function parcelAt({ batch, guard, targetsOf }: Guarded, start: number): Parcel {

@@ -12,6 +12,7 @@ import { type BrokerConnection, type BrokerConnectionOptions, describeConnection
 import { purgeScript } from "./consume-scripts.ts";
 import type { Endpoint, EndpointContext } from "./endpoint.ts";
 import { Journal } from "./journal.ts";
+import { Links } from "./link.ts";
 import { RedisLeases } from "./leases.ts";
 import { RedisPublisher } from "./publisher.ts";
 import { RedisConsumer } from "./redis-consumer.ts";
@@ -43,9 +44,10 @@ export class RedisBroker implements Broker {
     this.#clock = options.clock ?? systemClock;
     this.#connection = new RedisConnection(this.#options);
     const [connection, prefix] = [this.#connection, this.#prefix];
-    const journal = new Journal(connection, prefix, this.#clock);
-    this.leases = new RedisLeases(connection, prefix, journal);
-    this.#publisher = new RedisPublisher({ url: this.url, connection, prefix, db: this.#db, journal });
+    const journal = new Journal({ connection, prefix, clock: this.#clock, emit: options.emit });
+    const common = { connection, prefix, journal, links: new Links(connection, prefix) };
+    this.leases = new RedisLeases(common);
+    this.#publisher = new RedisPublisher({ ...common, url: this.url, db: this.#db });
     this.#journal = journal;
   }
 

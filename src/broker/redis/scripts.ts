@@ -3,6 +3,7 @@
 //   lovage:S:term    string  the newest term given out. Missing means Redis lost its memory: every term is then over
 //   lovage:S:lease   hash    id, label and term of the leader; expires with the lease
 //   lovage:S:marks   hash    entry -> epoch milliseconds of the newest occurrence that is settled
+//   lovage:S:link    string  the connection that may publish: what comes late over an older one is refused; see link.ts
 //   lovage:S:journal list    marks of large batches, oldest first, on their way into the hash; see journal.ts
 //   lovage:S:notes   hash    name -> text that whoever leads has to know: pauses, backfills
 //
@@ -15,13 +16,20 @@ export interface ScopeKeys {
   readonly lease: string;
   readonly marks: string;
   readonly journal: string;
+  readonly link: string;
   readonly notes: string;
 }
 
 export function scopeKeys(prefix: string, scope: string): ScopeKeys {
   const stem = `${prefix}lovage:${scope}`;
-  const key = (name: string): string => `${stem}:${name}`;
-  return { term: key("term"), lease: key("lease"), marks: key("marks"), journal: key("journal"), notes: key("notes") };
+  return {
+    term: `${stem}:term`,
+    lease: `${stem}:lease`,
+    marks: `${stem}:marks`,
+    journal: `${stem}:journal`,
+    link: `${stem}:link`,
+    notes: `${stem}:notes`,
+  };
 }
 
 /** A key that holds something else than it should. */
@@ -49,19 +57,29 @@ export const checkKinds = `${misfitFunction}
   local wrong = misfit(KEYS[1], 'string') or misfit(KEYS[2], 'hash')
   if wrong then return wrong end`;
 
-/** Defines `raise(marks, {entry, due, entry, due ...})`: sets what is newer than its mark, and no more than 4,000 pairs. */
-const raiseFunction = `
+/** Defines `number(text)`: null for what is no number of ours, such as `inf`, `nan` and `0x1`. */
+export const numberFunction = `
+  local function number(text)
+    if type(text) ~= 'string' or not string.find(text, '^-?%d+%.?%d*$') then return nil end
+    local value = tonumber(text)
+    if value < math.huge and value > -math.huge then return value end
+  end`;
+
+/** Defines `raise(marks, {entry, due, entry, due ...})`: sets what is newer than its mark, and skips what makes no sense. */
+const raiseFunction = `${numberFunction}
   local function raise(marks, pairs)
     local moves = {}
     for i = 1, #pairs, 2 do
-      local due = tonumber(pairs[i + 1])
-      local mark = due and tonumber(redis.call('HGET', marks, pairs[i]) or '')
-      if due and type(pairs[i]) == 'string' and (not mark or mark < due) then
+      local due = type(pairs[i]) == 'string' and number(pairs[i + 1])
+      local mark = due and number(redis.call('HGET', marks, pairs[i]))
+      if due and (not mark or mark < due) then
         moves[#moves + 1] = pairs[i]
         moves[#moves + 1] = pairs[i + 1]
       end
     end
-    if #moves > 0 then redis.call('HSET', marks, unpack(moves)) end
+    for from = 1, #moves, 4000 do
+      redis.call('HSET', marks, unpack(moves, from, math.min(from + 3999, #moves)))
+    end
   end`;
 
 /**
@@ -133,13 +151,9 @@ export const foldScript = define(`${checkKinds} ${raiseFunction}
   return redis.call('LLEN', KEYS[3])
 `);
 
-/**
- * KEYS: term. Touches the term, which undoes every WATCH on it: a transaction that was on its way over a connection that is
- * lost cannot be carried out any more.
- */
-export const barrierScript = define(`
-  local term = redis.call('GET', KEYS[1])
-  if term then redis.call('SET', KEYS[1], term) end
+/** KEYS: term, link. ARGV: the connection's id. A scope that nobody leads needs none. */
+export const linkScript = define(`
+  if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('SET', KEYS[2], ARGV[1]) end
   return 1
 `);
 

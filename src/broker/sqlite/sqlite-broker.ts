@@ -69,7 +69,7 @@ export class SqliteBroker implements Broker {
     this.#checkOpen();
     checkGuard(batch.length, guard);
     const route = this.#prepareRoute(batch);
-    checkDeliverable(batch, ({ destination }) => isFanout(destination) || route(destination).length > 0);
+    checkDeliverable(batch, route);
     const outcomes: PublishOutcome[] = [];
     for (const part of slices(batch, messagesPerTransaction)) {
       if (outcomes.length > 0) await setImmediate();

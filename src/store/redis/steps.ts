@@ -1,6 +1,5 @@
 // A change to the beat-record as steps that Redis takes one by one: what belongs to one entry is never torn apart.
-import { neverRun } from "../changes.ts";
-import { isStorable } from "../changes.ts";
+import { createState, isStorable } from "../changes.ts";
 import type { Changes, EntryState, Run } from "../store.ts";
 import { forgotten, unchanged } from "./script.ts";
 
@@ -33,10 +32,8 @@ function writeState(state: EntryState): string {
 
 /** Null for what is no state: somebody else's hand was in it. */
 export function readState(name: string, text: string): EntryState | null {
-  const known = readObject(text) as EntryState;
-  if (known.name === name && isState(known)) return known;
-  const filled: EntryState = { ...neverRun, ...known, name };
-  return isState(filled) ? filled : null;
+  const state = createState({ ...(readObject(text) as EntryState), name });
+  return isState(state) ? state : null;
 }
 
 function isState(state: EntryState): boolean {

@@ -2,7 +2,7 @@
 // the burst is over and in slices so short that nothing due has to wait for them.
 import type { Database, Statement } from "better-sqlite3";
 import type { Clock } from "../../clock.ts";
-import { completeState, type OlderState } from "../changes.ts";
+import { createState, type KnownState } from "../changes.ts";
 import type { Changes } from "../store.ts";
 import { isDamage } from "./access.ts";
 import type { Rows } from "./rows.ts";
@@ -139,8 +139,8 @@ function readParts(database: Database): Part[] {
 
 /** What was left by an older version has states of its own form. */
 function readChanges(text: string): Changes {
-  const changes = JSON.parse(text) as Changes & { readonly states?: readonly OlderState[] };
-  return changes.states === undefined ? changes : { ...changes, states: changes.states.map(completeState) };
+  const changes = JSON.parse(text) as Changes & { readonly states?: readonly KnownState[] };
+  return changes.states === undefined ? changes : { ...changes, states: changes.states.map(createState) };
 }
 
 function sizeOf({ states = [], runs = [], forget = [] }: Changes): number {

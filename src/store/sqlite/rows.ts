@@ -1,7 +1,7 @@
 // Entries and runs as rows: writing changes inside the caller's transaction, and reading them back.
 import type { Database, Statement } from "better-sqlite3";
 import type { Instant } from "../../clock.ts";
-import { FORGOTTEN_HISTORY_MS } from "../changes.ts";
+import { createState, FORGOTTEN_HISTORY_MS } from "../changes.ts";
 import type { Changes, EntryState, Pause, Run, RunOutcome } from "../store.ts";
 
 const STATE_COLUMNS =
@@ -88,7 +88,8 @@ export function readStates(database: Database): Map<string, EntryState> {
     .prepare<[], StateRow>(`SELECT ${columns.join(", ")} FROM entry`)
     .raw()
     .iterate();
-  for (const row of rows) states.set(row[0], rowToState(row));
+  const hashes = new Map<string, string>();
+  for (const row of rows) states.set(row[0], rowToState(row, hashes));
   return states;
 }
 
@@ -122,11 +123,26 @@ function stateToRow(state: EntryState): StateRow {
   ];
 }
 
-function rowToState(row: StateRow): EntryState {
-  const [name, scheduleHash, anchorAt, settledAt, lastDueAt, lastSentAt, lastTaskId, runs, missed, failed] = row;
+/** @param hashes of one text is kept once: entries on one schedule have the same */
+function rowToState(row: StateRow, hashes: Map<string, string>): EntryState {
+  const [name, hash, anchorAt, settledAt, lastDueAt, lastSentAt, lastTaskId, runs, missed, failed] = row;
+  const scheduleHash = hashes.get(hash) ?? hash;
+  hashes.set(scheduleHash, scheduleHash);
   const paused = rowToPause(row[10], row[11], row[12]);
-  const counts = { runs, missed, skipped: row[13], failed };
-  return { name, scheduleHash, anchorAt, settledAt, lastDueAt, lastSentAt, lastTaskId, ...counts, paused };
+  return createState({
+    name,
+    scheduleHash,
+    anchorAt,
+    settledAt,
+    lastDueAt,
+    lastSentAt,
+    lastTaskId,
+    runs,
+    missed,
+    skipped: row[13],
+    failed,
+    paused,
+  });
 }
 
 function rowToPause(at: Instant | null, by: string | null, reason: string | null): Pause | null {

@@ -5,6 +5,7 @@ import type { PeriodicOptions } from "../../../src/app/periodic.ts";
 import { createBeatEnvelope } from "../../../src/beat/envelope.ts";
 import { overlapProblems } from "../../../src/beat/overlap/needs.ts";
 import { rehearse } from "../../../src/beat/rehearse.ts";
+import { atOnce } from "../../../src/beat/steps.ts";
 import { startAt } from "../../helper/beat-stage.ts";
 
 const redis = "redis://127.0.0.1:1/0";
@@ -85,7 +86,7 @@ describe("the rehearsal of an entry", () => {
   it("finds what is wrong with the options of its link and link_error", async () => {
     const link = { task: "proj.done", options: { serializer: "pickle" } };
     const app = await appWith({}, { linkError: ["proj.fine", link] });
-    const [problem] = await rehearse(app.entries(), createBeatEnvelope(app, "test"), startAt);
+    const [problem] = atOnce(rehearse(app.entries(), createBeatEnvelope(app, "test"), startAt));
     expect(`${problem?.message} (${problem?.hint})`).toMatch(
       /entry sync: options\.link_error\[1\]: serializer pickle is not spoken here \(write json\)$/,
     );

@@ -1,108 +1,197 @@
-// How late is the last of N tasks due on the same instant? Beat as a process, with the exactly-once guard and its record,
-// on a redis-server of its own; beside it what redis-benchmark reaches with messages of the same size, in the same run.
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startBeat } from "../test/helper/beat-process.ts";
-import { type RedisServer, startRedis } from "../test/helper/redis.ts";
+// How late is the last of N messages that are due on one instant? Ours with the exactly-once guard and its record, from the
+// instant to the message being readable in Redis; beside it the limits of the machine, and Celery beat where it can.
+import { parseArgs } from "node:util";
+import type { RedisServer } from "../test/helper/redis.ts";
+import { type Lateness, queue, watchBurst } from "./stage/arrivals.ts";
+import { type Beat, isLeading, prepareStage, startCelery, startOurs } from "./stage/contestants.ts";
+import { redisBenchmark, startReadyMade } from "./stage/limits.ts";
+import { cpuMs, peakMiB } from "./stage/process-cost.ts";
+import * as schedules from "./stage/schedule-files.ts";
+import { median, quantile } from "./stage/statistics.ts";
+import { printTable, progress, type Row, span, whole } from "./stage/table.ts";
+import { sleepUntil } from "./stage/wall-clock.ts";
 
-interface Sample {
-  readonly at: number;
-  readonly depth: number;
+interface Burst extends Lateness {
+  readonly cpuMs: number;
+  readonly peakMiB: number;
 }
 
-const counts = process.argv.slice(2).map(Number);
-if (counts.length === 0) counts.push(1000, 10_000);
-const leadMs = 4000;
-
-const rows: Record<string, string | number>[] = [];
-for (const count of counts) rows.push(await burst(count));
-console.table(rows);
-
-async function burst(count: number): Promise<Record<string, string | number>> {
-  await using redis = await startRedis();
-  const folder = await mkdtemp(join(tmpdir(), "lovage-bench-"));
-  // The first full minute that leaves beat time to start and to be idle again.
-  const dueAt = Math.ceil((Date.now() + 3000 + count / 5 + leadMs) / 60_000) * 60_000;
-  const minute = new Date(dueAt);
-  const crontab = `${minute.getUTCMinutes()} ${minute.getUTCHours()} * * *`;
-  const entry = (index: number): string =>
-    `  entry-${index}: {task: proj.add, schedule: "${crontab}", args: [${index}, 2]}`;
-  const entries = Array.from({ length: count }, (_, index) => entry(index));
-  await writeFile(join(folder, "burst.yaml"), `entries:\n${entries.join("\n")}\n`);
-  const startedAt = Date.now();
-  await using beat = await startBeat(
-    ["-b", redis.url, "--schedules", "burst.yaml", "-s", "record", "-l", "INFO"],
-    folder,
-  );
-  await beat.saw("leading scope", 120_000);
-  const startMs = Date.now() - startedAt;
-  if (Date.now() > dueAt - 500) throw new Error(`beat took ${startMs} ms to start: too late for the burst`);
-  const cpuBefore = cpuMs(beat.pid);
-  const samples = await watchDepth(redis, count, dueAt);
-  const cpu = cpuMs(beat.pid) - cpuBefore;
-  const late = (share: number): number => lateness(samples, Math.max(1, Math.ceil(count * share)), dueAt);
-  const size = await messageSize(redis);
-  const result = {
-    due: count,
-    "first ms": late(0),
-    "p50 ms": late(0.5),
-    "p99 ms": late(0.99),
-    "last ms": late(1),
-    "messages/s": Math.round((count / Math.max(1, late(1))) * 1000),
-    "CPU ms": cpu,
-    "peak MiB": peakMemory(beat.pid),
-    "start ms": startMs,
-    "bytes each": size,
-    "redis-benchmark/s": redisBenchmark(redis, size),
-  };
-  await rm(folder, { recursive: true, force: true });
-  return { ...result, ratio: (result["messages/s"] / result["redis-benchmark/s"]).toFixed(2) };
+/** Bursts of the same kind: the first of each process, or those after it. */
+interface Bursts {
+  readonly due: number;
+  readonly who: string;
+  readonly state: "cold" | "warm";
+  readonly bursts: readonly Burst[];
 }
 
-/** Asks for the depth about once a millisecond: more often would take the processor from those it measures. */
-async function watchDepth(redis: RedisServer, count: number, dueAt: number): Promise<readonly Sample[]> {
-  const client = redis.client();
-  const samples: Sample[] = [];
-  await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueAt - Date.now() - 20)));
-  for (let depth = 0; depth < count; ) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    depth = await client.llen("celery");
-    const at = performance.timeOrigin + performance.now();
-    if (depth !== samples.at(-1)?.depth) samples.push({ at, depth });
-    if (at > dueAt + 120_000) throw new Error(`only ${depth} of ${count} arrived in two minutes`);
+/** Beat makes messages some seconds before they are due. */
+const aheadMs = 5000;
+
+type EntryOf = (index: number) => schedules.EntryText;
+
+const kinds: Readonly<Record<string, (dueAts: readonly number[]) => EntryOf>> = {
+  "lovage, one crontab": (dueAts) => {
+    const shared = schedules.sharedCrontab(dueAts);
+    return () => shared;
+  },
+  "lovage, 1,000 crontabs in ten zones": (dueAts) => {
+    const distinct = schedules.thousandCrontabs(dueAts);
+    return (index) => distinct[index % distinct.length] ?? { schedule: "" };
+  },
+};
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string" },
+    warm: { type: "string" },
+    only: { type: "string", default: "" },
+    celery: { type: "string", multiple: true, default: ["1000"] },
+  },
+});
+const counts = positionals.length === 0 ? [1000, 10_000, 100_000] : positionals.map(Number);
+const roundsOf = (count: number): number => Number(values.rounds ?? (count <= 10_000 ? 3 : 1));
+const warmOf = (count: number): number => Number(values.warm ?? (count <= 100_000 ? 2 : 0));
+
+const rows: Row[] = [];
+for (const count of counts) {
+  let sample = "";
+  for (const [who, entriesOf] of Object.entries(kinds)) {
+    if (!who.includes(values.only)) continue;
+    const rounds: (readonly Burst[])[] = [];
+    for (let round = 1; round <= roundsOf(count); round += 1) {
+      progress(`${who}: ${whole(count)}, process ${round} of ${roundsOf(count)}`);
+      const { bursts, message } = await burstsOfOurs(count, entriesOf);
+      rounds.push(bursts);
+      sample = message;
+    }
+    rows.push(...coldAndWarm({ due: count, who }, rounds));
   }
-  return samples;
+  rows.push(...(await limits(count, sample)));
+}
+for (const count of values.celery.map(Number).filter((number) => number > 0)) {
+  progress(`Celery beat: ${whole(count)}, two minutes`);
+  rows.push(...coldAndWarm({ due: count, who: "Celery beat" }, [await burstsOfCelery(count)]));
+}
+printTable(rows);
+
+async function burstsOfOurs(
+  count: number,
+  entriesOf: (dueAts: readonly number[]) => EntryOf,
+): Promise<{ readonly bursts: readonly Burst[]; readonly message: string }> {
+  await using stage = await prepareStage();
+  const dueAts = schedules.planBursts(1 + warmOf(count), apartMs(count), 8000 + count / 8);
+  await schedules.writeSchedules(stage.folder.file("schedules.yaml"), count, entriesOf(dueAts));
+  await using beat = await startOurs(stage);
+  await isLeading(beat);
+  if (Date.now() > (dueAts[0] ?? 0) - aheadMs) throw new Error("beat took too long to start: too late for the burst");
+  const bursts: Burst[] = [];
+  let message = "";
+  for (const dueAt of dueAts) {
+    bursts.push(await oneBurst(stage.redis, beat, { count, dueAt, patienceMs: 120_000 }));
+    message = await takeAway(stage.redis, count);
+  }
+  return { bursts, message };
 }
 
-function lateness(samples: readonly Sample[], rank: number, dueAt: number): number {
-  const sample = samples.find(({ depth }) => depth >= rank);
-  return Math.round(((sample?.at ?? Number.NaN) - dueAt) * 10) / 10;
+/** So that what follows a burst, writing it down above all, is over before the next. */
+function apartMs(count: number): number {
+  return count <= 10_000 ? 10_000 : 20_000;
 }
 
-async function messageSize(redis: RedisServer): Promise<number> {
-  const [message = ""] = await redis.client().lrange("celery", 0, 0);
-  return message.length;
+async function burstsOfCelery(count: number): Promise<readonly Burst[]> {
+  await using stage = await prepareStage();
+  const minuteMs = 60_000;
+  const dueAt = Math.ceil((Date.now() + 10_000) / minuteMs) * minuteMs;
+  await using beat = await startCelery(stage, schedules.celeryProject(count, 'crontab(minute="*")'));
+  const watched = { count, patienceMs: minuteMs - 1000 };
+  const bursts: Burst[] = [];
+  for (const at of [dueAt, dueAt + minuteMs]) {
+    bursts.push(await oneBurst(stage.redis, beat, { ...watched, dueAt: at }));
+    await stage.redis.client().unlink(queue);
+  }
+  return bursts;
 }
 
-function redisBenchmark(redis: RedisServer, size: number): number {
-  const args = ["-p", String(redis.port), "-t", "lpush", "-P", "500", "-n", "300000", "-d", String(size), "--csv"];
-  const lines = execFileSync("redis-benchmark", args, { encoding: "utf8" }).split("\n");
-  const line = lines.find((text) => text.startsWith('"LPUSH"')) ?? "";
-  return Math.round(Number(line.split(",")[1]?.replaceAll('"', "")));
+/** From before its messages are made until it is written down. */
+async function oneBurst(
+  redis: RedisServer,
+  beat: Beat,
+  burst: { readonly count: number; readonly dueAt: number; readonly patienceMs: number },
+): Promise<Burst> {
+  await sleepUntil(burst.dueAt - aheadMs);
+  const before = cpuMs(beat.pid);
+  const lateness = await watchBurst(redis, burst);
+  await sleepUntil(burst.dueAt + Math.min(3 * lateness.lastMs, 10_000) + 1000);
+  return { ...lateness, cpuMs: cpuMs(beat.pid) - before, peakMiB: peakMiB(beat.pid) };
 }
 
-/** User and system time of the process, from the kernel's count of ticks of 10 ms. */
-function cpuMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return (Number(fields[11]) + Number(fields[12])) * 10;
+/** Empties the queue; resolves with one of its messages. There must be just as many as were due. */
+async function takeAway(redis: RedisServer, count: number): Promise<string> {
+  const client = redis.client();
+  const depth = await client.llen(queue);
+  if (depth !== count) throw new Error(`${depth} messages are in the queue, and ${count} were due`);
+  const [message = ""] = await client.lrange(queue, 0, 0);
+  await client.unlink(queue);
+  client.disconnect();
+  return message;
 }
 
-function peakMemory(pid: number): number {
-  const line = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return Math.round(Number(line?.[1]) / 1024);
+/** The same burst by a process that has all messages made, and what redis-benchmark would need for as many. */
+async function limits(count: number, message: string): Promise<readonly Row[]> {
+  await using stage = await prepareStage();
+  const { redis } = stage;
+  const rounds: (readonly Burst[])[] = [];
+  for (let round = 1; round <= roundsOf(count); round += 1) {
+    progress(`ready-made messages: ${whole(count)}, process ${round} of ${roundsOf(count)}`);
+    const dueAts = schedules.planBursts(1 + warmOf(count), apartMs(count), 4000);
+    const child = await startReadyMade({ port: redis.port, key: queue, message, count, dueAts });
+    const bursts: Burst[] = [];
+    for (const dueAt of dueAts) {
+      bursts.push({ ...(await watchBurst(redis, { count, dueAt, patienceMs: 60_000 })), cpuMs: 0, peakMiB: 0 });
+      await redis.client().unlink(queue);
+    }
+    await child.stop();
+    rounds.push(bursts);
+  }
+  const rate = await redisBenchmark(redis, message.length);
+  const benchmark = { due: whole(count), who: "redis-benchmark -P 500", last: span((count / rate) * 1000) };
+  const made = coldAndWarm({ due: count, who: `ready-made, ${whole(message.length)} bytes` }, rounds);
+  return [...made, { ...benchmark, "messages/s": whole(rate) }];
+}
+
+function coldAndWarm(of: Pick<Bursts, "due" | "who">, rounds: readonly (readonly Burst[])[]): readonly Row[] {
+  const cold = rounds.flatMap((bursts) => bursts.slice(0, 1));
+  const warm = rounds.flatMap((bursts) => bursts.slice(1));
+  const both = [rowOf({ ...of, state: "cold", bursts: cold })];
+  return warm.length === 0 ? both : [...both, rowOf({ ...of, state: "warm", bursts: warm })];
+}
+
+function costOf(bursts: readonly Burst[]): Row {
+  const peak = `${whole(median(bursts.map((burst) => burst.peakMiB)))} MiB`;
+  return { CPU: span(median(bursts.map((burst) => burst.cpuMs))), peak };
+}
+
+function rowOf({ due, who, state, bursts }: Bursts): Row {
+  const middle = (pick: (burst: Burst) => number): number => median(bursts.map(pick));
+  const last = middle(({ lastMs }) => lastMs);
+  const arrived = middle((burst) => burst.arrived);
+  const isWhole = arrived === due;
+  return {
+    due: whole(due),
+    who,
+    bursts: `${bursts.length} ${state}`,
+    first: span(middle(({ firstMs }) => firstMs)),
+    p50: span(middle(({ p50Ms }) => p50Ms)),
+    p99: span(middle(({ p99Ms }) => p99Ms)),
+    last: isWhole ? span(last) : `${whole(arrived)} in a minute`,
+    "worst last": span(
+      quantile(
+        bursts.map(({ lastMs }) => lastMs),
+        1,
+      ),
+    ),
+    "messages/s": whole(isWhole ? (due / last) * 1000 : arrived / 60),
+    ...(bursts.some((burst) => burst.peakMiB > 0) ? costOf(bursts) : {}),
+  };
 }

@@ -1,61 +1,120 @@
-// What does beat cost while nothing is due? Start to leading, memory, and CPU over half a minute, with N daily entries.
-import { readFileSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { startBeat } from "../test/helper/beat-process.ts";
-import { startRedis } from "../test/helper/redis.ts";
+// How late is the one message of a second, on a machine that has nothing else to do, and what does beat cost meanwhile: by
+// itself, and among N daily entries of which none is due? Beside it a bare timer, and Celery beat.
+import { parseArgs } from "node:util";
+import { Redis } from "ioredis";
+import { awaitMessages, queue } from "./stage/arrivals.ts";
+import { type Beat, isLeading, prepareStage, type Stage, startCelery, startOurs } from "./stage/contestants.ts";
+import { cpuMs } from "./stage/process-cost.ts";
+import { celeryProject, celeryDaily, daily, type EntryText, writeSchedules } from "./stage/schedule-files.ts";
+import { quantile } from "./stage/statistics.ts";
+import { printTable, progress, type Row, whole } from "./stage/table.ts";
+import { sleep, sleepUntil } from "./stage/wall-clock.ts";
 
-const watchMs = 30_000;
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: "string", default: "60" },
+    celery: { type: "string", default: "10000" },
+    "settle-seconds": { type: "string", default: "75" },
+  },
+});
+const [atRest = 100_000] = positionals.map(Number);
+const runs = Number(values.runs);
+const celeryAtRest = Number(values.celery);
+/** Of the lateness after a start the first runs are of the start. */
+const warmUpRuns = 3;
 /** The rows are folded and the heap is tidied in the first minute; after that beat is at rest. */
-const settleMs = 75_000;
-const counts = process.argv.slice(2).map(Number);
-if (counts.length === 0) counts.push(100_000);
+const settleMs = Number(values["settle-seconds"]) * 1000;
+const secondMs = 1000;
 
-const rows: Record<string, string | number>[] = [];
-for (const count of counts) rows.push(await idle(count));
-console.table(rows);
+const everySecond: EntryText = { schedule: '"* * * * * *"' };
+const inSecond = (arrivedAt: readonly number[]): readonly number[] => arrivedAt.map((at) => at % secondMs);
+/** Celery counts an interval from when it sent the last one, so each is late by what it came after that. */
+const sinceLast = (arrivedAt: readonly number[]): readonly number[] =>
+  arrivedAt.slice(1).map((at, index) => at - (arrivedAt[index] ?? 0) - secondMs);
+/** Ours are on a grid that begins where the entry was first seen: the earliest of them is nearest to it. */
+const onGrid = (arrivedAt: readonly number[]): readonly number[] => {
+  const phases = arrivedAt.map((at) => at - (arrivedAt[0] ?? 0));
+  const off = phases.map((phase) => phase - Math.round(phase / secondMs) * secondMs);
+  return off.map((ms) => ms - Math.min(...off));
+};
 
-async function idle(count: number): Promise<Record<string, string | number>> {
-  await using redis = await startRedis();
-  const folder = await mkdtemp(join(tmpdir(), "lovage-bench-"));
-  // Twelve hours away from now: nothing is due while we look.
-  const hour = (new Date().getUTCHours() + 12) % 24;
-  const entry = (index: number): string =>
-    `  entry-${index}: {task: proj.add, schedule: "${index % 60} ${hour} * * *", args: [${index}, 2]}`;
-  await writeFile(
-    join(folder, "idle.yaml"),
-    `entries:\n${Array.from({ length: count }, (_, i) => entry(i)).join("\n")}\n`,
-  );
+const rows: Row[] = [];
+rows.push(await timerAlone());
+rows.push(await ofOurs("lovage, crontab of each second", 0, everySecond, inSecond));
+rows.push(await ofOurs("lovage, every second, against the earliest", 0, { schedule: "1s" }, onGrid));
+rows.push(await ofOurs("lovage, crontab of each second", atRest, everySecond, inSecond));
+rows.push(await ofOurs("lovage, nothing due", atRest, daily(0), null));
+if (celeryAtRest > 0) {
+  rows.push(await ofCelery(0));
+  rows.push(await ofCelery(celeryAtRest));
+}
+printTable(rows);
+
+type LatenessOf = ((arrivedAt: readonly number[]) => readonly number[]) | null;
+
+async function ofOurs(who: string, rest: number, entry: EntryText, latenessOf: LatenessOf): Promise<Row> {
+  progress(`${who}, ${whole(rest)} daily`);
+  await using stage = await prepareStage();
+  const path = stage.folder.file("schedules.yaml");
+  await writeSchedules(path, rest + 1, (index) => (index === 0 ? entry : daily(index)));
+  await using beat = await startOurs(stage);
+  await isLeading(beat);
+  return await observe({ who, rest, latenessOf }, stage, beat);
+}
+
+async function ofCelery(rest: number): Promise<Row> {
+  const who = "Celery beat, every second, from the one before";
+  progress(`${who}, ${whole(rest)} daily`);
+  await using stage = await prepareStage();
+  const often = 'app.conf.beat_schedule["often"] = {"task": "proj.often", "schedule": 1.0}';
+  await using beat = await startCelery(stage, celeryProject(rest, celeryDaily(), often));
+  return await observe({ who, rest, latenessOf: sinceLast }, stage, beat);
+}
+
+async function observe(
+  of: { readonly who: string; readonly rest: number; readonly latenessOf: LatenessOf },
+  { redis }: Stage,
+  { pid }: Beat,
+): Promise<Row> {
+  if (of.rest > 0) await sleep(settleMs);
+  else if (of.latenessOf !== null) await awaitMessages(redis, warmUpRuns);
+  await redis.client().del(queue);
+  const before = cpuMs(pid);
   const startedAt = performance.now();
-  await using beat = await startBeat(["-b", redis.url, "--schedules", "idle.yaml", "-s", "record"], folder);
-  await beat.saw("leading scope", 120_000);
-  const startMs = Math.round(performance.now() - startedAt);
-  await new Promise((resolve) => setTimeout(resolve, settleMs));
-  const before = ticks(beat.pid);
-  await new Promise((resolve) => setTimeout(resolve, watchMs));
-  const cpuMs = (ticks(beat.pid) - before) * 10;
-  const row = {
-    entries: count,
-    "start ms": startMs,
-    "RSS MiB": memory(beat.pid, "VmRSS"),
-    "peak MiB": memory(beat.pid, "VmHWM"),
-    "CPU ms in 30 s": cpuMs,
-    "CPU share": `${((cpuMs / watchMs) * 100).toFixed(2)} %`,
+  const late = of.latenessOf === null ? await sleep(runs * secondMs) : of.latenessOf(await awaitMessages(redis, runs));
+  const share = (cpuMs(pid) - before) / (performance.now() - startedAt);
+  return rowOf(of, late ?? [], share);
+}
+
+/** What the machine adds by itself: a process, this one, that sleeps until the second and pushes one message. */
+async function timerAlone(): Promise<Row> {
+  progress("a timer alone");
+  await using stage = await prepareStage();
+  const client = new Redis({ port: stage.redis.port });
+  const arrived = awaitMessages(stage.redis, runs);
+  const firstAt = Math.ceil(Date.now() / secondMs) * secondMs + secondMs;
+  for (let run = 0; run < runs; run += 1) {
+    await sleepUntil(firstAt + run * secondMs);
+    await client.lpush(queue, "due");
+  }
+  client.disconnect();
+  return rowOf({ who: "limit: setTimeout and LPUSH", rest: 0 }, inSecond(await arrived), null);
+}
+
+function rowOf(
+  { who, rest }: { readonly who: string; readonly rest: number },
+  late: readonly number[],
+  share: number | null,
+): Row {
+  const of = (part: number): string => (late.length === 0 ? "" : `${quantile(late, part).toFixed(2)} ms`);
+  return {
+    who,
+    "daily entries at rest": whole(rest),
+    runs: late.length === 0 ? "" : whole(late.length),
+    p50: of(0.5),
+    p99: of(0.99),
+    worst: of(1),
+    "CPU share": share === null ? "" : `${(share * 100).toFixed(2)} %`,
   };
-  await rm(folder, { recursive: true, force: true });
-  return row;
-}
-
-/** User and system time in the kernel's ticks of 10 ms. */
-function ticks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
-    .replace(/^.*\) /, "")
-    .split(" ");
-  return Number(fields[11]) + Number(fields[12]);
-}
-
-function memory(pid: number, field: "VmRSS" | "VmHWM"): number {
-  const line = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, "utf8"));
-  return Math.round(Number(line?.[1]) / 1024);
 }

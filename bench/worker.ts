@@ -2,16 +2,19 @@
 // Python Celery beside it, in one run, on a redis-server of their own. Both take the same messages and keep every result;
 // a task is done when its result is in Redis.
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import type { Redis } from "ioredis";
 import { encodeMessage } from "../src/protocol/kombu.ts";
 import { createEnvelope } from "../src/protocol/task.ts";
-import { linkPackage, packageRoot } from "../test/helper/beat-process.ts";
+import { linkPackage } from "../test/helper/beat-process.ts";
 import { type RedisServer, startRedis } from "../test/helper/redis.ts";
 import { type RunningProgram, startProgram } from "../test/helper/service.ts";
 import { temporaryFolder } from "../test/helper/temporary-folder.ts";
 import { waitUntil } from "../test/helper/wait.ts";
+import { dist } from "./stage/contestants.ts";
+import { cpuMs, residentMiB } from "./stage/process-cost.ts";
+import { quantile } from "./stage/statistics.ts";
+import { printTable, progress, type Row, span, whole } from "./stage/table.ts";
 
 interface Contestant {
   readonly who: "lovage" | "celery";
@@ -38,18 +41,18 @@ const pacedTasks = 2000;
 const memorySamples = 5;
 const resultKey = "celery-task-meta-";
 
-type Row = Readonly<Record<string, string | number>>;
-
-if (tasks > 0) {
-  console.table(await each(measureSpeed));
-  console.log("latency of this program alone, a PUBLISH that comes back:", await measureFloor());
+const table: Row[] = [];
+for (const contestant of chosen) {
+  const { who, pool, concurrency } = contestant;
+  const worker = `${who} ${pool}, ${concurrency}`;
+  progress(worker);
+  table.push({ worker, ...(await onStage(contestant, measure)) });
 }
-if (memoryTasks > 0) console.table(await each(measureMemory));
+table.push({ worker: "limit: no worker, a PUBLISH that comes back", ...(await measureFloor()) });
+printTable(table);
 
-async function each(measure: (stage: Stage) => Promise<Row>): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (const contestant of chosen) rows.push({ ...contestant, ...(await onStage(contestant, measure)) });
-  return rows;
+async function measure(stage: Stage): Promise<Row> {
+  return { ...(tasks > 0 ? await measureSpeed(stage) : {}), ...(memoryTasks > 0 ? await measureMemory(stage) : {}) };
 }
 
 interface Stage {
@@ -71,11 +74,11 @@ async function measureSpeed(stage: Stage): Promise<Row> {
   const { redis, broker, worker } = stage;
   const latencies = await runPaced(redis, (_, text) => broker.lpush("celery", text), worker.output);
   return {
-    "tasks/s": Math.round((tasks / runMs) * 1000),
-    "CPU us/task": Math.round((cpu / tasks) * 1000),
-    "Redis us/task": Math.round((redisCpu / tasks) * 1000),
+    "tasks/s": whole((tasks / runMs) * 1000),
+    "CPU us/task": whole((cpu / tasks) * 1000),
+    "Redis us/task": whole((redisCpu / tasks) * 1000),
     ...quantiles(latencies),
-    MiB: memoryMiB(stage.worker.pid),
+    MiB: whole(residentMiB(stage.worker.pid)),
   };
 }
 
@@ -86,19 +89,18 @@ async function measureFloor(): Promise<Row> {
   return quantiles(await runPaced(redis, (id, text) => client.publish(resultKey + id, text), redis.output));
 }
 
-function quantiles(sorted: readonly number[]): Row {
-  const late = (share: number): string => (sorted[Math.ceil(sorted.length * share) - 1] ?? Number.NaN).toFixed(1);
-  return { "p50 ms": late(0.5), "p99 ms": late(0.99) };
+function quantiles(latencies: readonly number[]): Row {
+  return { p50: span(quantile(latencies, 0.5)), p99: span(quantile(latencies, 0.99)) };
 }
 
+/** Whether it grows: resident memory after each fifth of many tasks. */
 async function measureMemory(stage: Stage): Promise<Row> {
-  const row: Record<string, number> = {};
+  const samples: string[] = [];
   for (let sample = 1; sample <= memorySamples; sample += 1) {
-    const done = (memoryTasks / memorySamples) * sample;
     await runPrefilled(stage, Math.round(memoryTasks / memorySamples));
-    row[`MiB at ${done}`] = memoryMiB(stage.worker.pid);
+    samples.push(whole(residentMiB(stage.worker.pid)));
   }
-  return row;
+  return { [`MiB over ${whole(memoryTasks)} more`]: samples.join(", ") };
 }
 
 /** Puts all tasks into the queue at one stroke; resolves with the milliseconds until the last result is there. */
@@ -118,7 +120,7 @@ async function runPrefilled({ redis, broker, results, worker }: Stage, count: nu
   return performance.now() - startedAt;
 }
 
-/** One task every few milliseconds; gives the milliseconds from publish to the result's PUBLISH, shortest first. */
+/** One task every few milliseconds; gives the milliseconds from publish to the result's PUBLISH. */
 async function runPaced(
   redis: RedisServer,
   publish: (id: string, text: string) => Promise<unknown>,
@@ -143,7 +145,7 @@ async function runPaced(
     await publish(id, text);
   }
   await waitUntil(() => publishedAt.size === 0, { what: "the last result", timeoutMs: 30_000, detail });
-  return latencies.toSorted((left, right) => left - right);
+  return latencies;
 }
 
 function message(): { readonly id: string; readonly text: string } {
@@ -190,7 +192,7 @@ function startWorker({ who, pool, concurrency }: Contestant, redis: RedisServer,
   const backend = redis.url.replace(/0$/, "1");
   const common = ["-P", pool, "-c", String(concurrency), "-l", "WARNING", "--without-heartbeat"];
   if (who === "lovage") {
-    const worker = [`${packageRoot}/dist/cli/worker.js`, "-A", "proj", "-b", redis.url, "--result-backend", backend];
+    const worker = [`${dist}/cli/worker.js`, "-A", "proj", "-b", redis.url, "--result-backend", backend];
     const profile = process.env["BENCH_PROFILE"];
     const node = profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${profile}`];
     return startProgram(process.execPath, [...node, ...worker, ...common], { cwd });
@@ -201,30 +203,4 @@ function startWorker({ who, pool, concurrency }: Contestant, redis: RedisServer,
     cwd,
     env: { C_FORCE_ROOT: "1", PYTHONDONTWRITEBYTECODE: "1" },
   });
-}
-
-/** The process and all that it started. */
-function family(pid: number): readonly number[] {
-  const tasks = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  const children = tasks === "" ? [] : tasks.split(" ").map(Number);
-  return [pid, ...children.flatMap(family)];
-}
-
-/** User and system time of the process and its children, from the kernel's count of ticks of 10 ms. */
-function cpuMs(pid: number): number {
-  const times = family(pid).map((member) => {
-    const fields = readFileSync(`/proc/${member}/stat`, "utf8")
-      .replace(/^.*\) /, "")
-      .split(" ");
-    return (Number(fields[11]) + Number(fields[12])) * 10;
-  });
-  return times.reduce((sum, time) => sum + time, 0);
-}
-
-/** Resident memory of the process and its children; pages that they share count once for each. */
-function memoryMiB(pid: number): number {
-  const sizes = family(pid).map((member) => {
-    return Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${member}/status`, "utf8"))?.[1]);
-  });
-  return Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1024);
 }

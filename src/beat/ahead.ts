@@ -98,6 +98,8 @@ export class Ahead {
     try {
       const occurrence = scheduledOccurrence(slot);
       slot.ready = { entry, dueAt, envelope: this.#options.createEnvelope(occurrence, sendAt), group };
+      // It is asked again when its time has come, and remembers the answer.
+      slot.schedule.next(dueAt);
       return occurrence;
     } catch {
       // What is wrong with it is said when its time has come.

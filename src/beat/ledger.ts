@@ -21,6 +21,8 @@ export interface LedgerOptions {
 }
 
 const recordWithinMs = 2000;
+/** After a long absence of the broker there may be very many, and others are due meanwhile. */
+const marksAtOnce = 1000;
 
 export class Ledger {
   readonly #options: LedgerOptions;
@@ -161,7 +163,12 @@ export class Ledger {
   #toMark(): readonly string[] {
     if (this.#unmarked.size === 0) return [];
     const pending = this.#options.pendingEntries();
-    return [...this.#unmarked].filter((name) => !pending.has(name));
+    const names: string[] = [];
+    for (const name of this.#unmarked) {
+      if (!pending.has(name)) names.push(name);
+      if (names.length === marksAtOnce) break;
+    }
+    return names;
   }
 
   async #flushMarks(lease: Lease, names: readonly string[]): Promise<void> {

@@ -20,7 +20,7 @@ export interface TickerOptions {
 }
 
 /** Occurrences taken at once: the publisher gets its turn in between. */
-const tickLimit = 1000;
+const tickLimit = 500;
 /** With so many unsent the rest waits in the plan: it costs no memory there, and goes by its entry's policy afterwards. */
 const backlogLimit = 100_000;
 const backlogPauseMs = 50;

@@ -59,6 +59,9 @@ class Crontab implements Schedule {
   readonly #spec: CrontabSpec;
   readonly #compiled: CompiledCrontab;
   readonly #plan: CrontabPlan;
+  /** Entries share their schedules, and those that are due together ask the same. */
+  #askedAt = Number.NaN;
+  #answer: Instant | null = null;
 
   constructor(spec: CrontabSpec) {
     this.#spec = spec;
@@ -69,7 +72,11 @@ class Crontab implements Schedule {
   }
 
   next(after: Instant): Instant | null {
-    return nextOccurrence(this.#plan, after);
+    if (after !== this.#askedAt) {
+      this.#answer = nextOccurrence(this.#plan, after);
+      this.#askedAt = after;
+    }
+    return this.#answer;
   }
 
   describe(): string {

@@ -66,6 +66,7 @@ export class Journal {
     this.#assertSound();
     if (this.#parts.length === 0 && sizeOf(changes) <= SLICE) {
       this.#rows.apply(changes, this.#clock.now());
+      if ((changes.forget ?? []).length > 0) this.#rows.expire(this.#clock.now());
       return () => undefined;
     }
     const parts = split(changes).map((part) => ({

@@ -63,7 +63,6 @@ export class Rows {
     }
     for (const state of changes.states ?? []) this.#putState.run(...stateToRow(state));
     for (const run of changes.runs ?? []) this.#append(run);
-    if ((changes.forget ?? []).length > 0) this.expire(now);
   }
 
   /** Drops the history of entries that went long ago. */

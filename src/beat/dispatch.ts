@@ -13,7 +13,7 @@ export interface Dispatch {
   readonly envelope: Envelope;
 }
 
-/** Without the message itself: a hundred thousand of them would weigh too much until they are written down. */
+/** Without the message itself, which is not needed any more. */
 export interface Answer {
   readonly occurrence: Occurrence;
   readonly taskId: string;

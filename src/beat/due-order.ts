@@ -51,10 +51,12 @@ export class DueOrder {
 
   /** What is due by `at`, up to so many. */
   upTo(at: Instant, most: number): readonly DueSlot[] {
-    const found = this.#heap.upTo(at, most);
-    if (this.#heap.size === this.#live) return found;
+    const stale = this.#heap.size - this.#live;
+    const found = this.#heap.upTo(at, most + stale);
+    if (stale === 0) return found;
     // A slot that came back to its old time is there twice.
-    return [...new Set(found)].filter((slot) => isDue(slot) && !isInLine(slot) && slot.sendAt <= at);
+    const due = [...new Set(found)].filter((slot) => isDue(slot) && !isInLine(slot) && slot.sendAt <= at);
+    return due.slice(0, most);
   }
 
   waitInLine(slot: Slot, dueAt: Instant): void {
@@ -77,15 +79,19 @@ export class DueOrder {
 
   /** Sorts out old places, once they are more than half of all. What happens between two steps is taken account of. */
   *tidy(slots: Iterable<Slot>, mostStale = staleKept): Steps {
-    if (this.#heap.size <= 2 * this.#live + mostStale) return;
+    // One at a time: what comes in between goes into one fresh heap only.
+    if (this.#fresh !== null || this.#heap.size <= 2 * this.#live + mostStale) return;
     const fresh = new Heap<DueSlot>();
     this.#fresh = fresh;
-    for (const slot of slots) {
-      if (isDue(slot) && !isInLine(slot)) fresh.push(slot.sendAt, slot);
-      yield;
+    try {
+      for (const slot of slots) {
+        if (isDue(slot) && !isInLine(slot)) fresh.push(slot.sendAt, slot);
+        yield;
+      }
+      this.#heap = fresh;
+    } finally {
+      this.#fresh = null;
     }
-    this.#heap = fresh;
-    this.#fresh = null;
   }
 
   /** Time goes on with every run, so a place is an old one when its slot is due at another time. */

@@ -229,7 +229,8 @@ export class Plan {
     const runs = slot.state.runs + 1;
     slot.state = { ...slot.state, settledAt: markAt, lastDueAt: markAt, runs };
     slot.taken = Math.max(slot.taken, runs);
-    this.#replan(slot, markAt, now);
+    // What waits behind the mark is planned already.
+    this.#replan(slot, takenUpTo(slot), now);
   }
 
   /** An entry that catches up, and still has to, keeps its turn. */

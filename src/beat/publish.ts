@@ -49,6 +49,8 @@ export class Publisher {
   #next: Batch | null = null;
   readonly #outcomes: Outcomes;
   #isIdle = true;
+  /** Taken from the plan under an earlier term: another beat may have sent them since. */
+  #fromBefore: ReadonlySet<Occurrence> = new Set();
   readonly #bell = new Bell();
 
   constructor(options: PublisherOptions) {
@@ -59,7 +61,8 @@ export class Publisher {
 
   /** Occurrences taken from the plan and not yet answered for. */
   get unsent(): number {
-    return this.#waiting.size + this.#batch.dispatches.length + (this.#next?.dispatches.length ?? 0);
+    const { dispatches = [], refusals = [] } = this.#next ?? {};
+    return this.#waiting.size + this.#batch.dispatches.length + dispatches.length + refusals.length;
   }
 
   /** How much later than due the first of what waits is, in milliseconds. What is made up is late on purpose. */
@@ -101,6 +104,7 @@ export class Publisher {
    * stays, for the next term: the marks tell what of it another beat has done.
    */
   async run(term: number, signal: AbortSignal): Promise<boolean> {
+    this.#fromBefore = new Set(this.pending());
     while (!signal.aborted) {
       if (this.unsent > 0 && (await this.#publishNext(term, signal))) {
         this.#outcomes.settle();
@@ -141,7 +145,7 @@ export class Publisher {
         const retryInMs = backoff(failures, retry);
         failures += 1;
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
-        this.#outcomes.settle();
+        while (this.#outcomes.settle(settleAtOnce)) await setImmediate();
         await clock.sleep(retryInMs, signal);
       }
     }
@@ -258,8 +262,8 @@ export class Publisher {
     if (!isFirstTry) await this.#withdrawPaused();
     const { dispatches, refusals } = this.#batch;
     if (dispatches.length === 0) return;
-    // What was asked for by hand may have been sent under another term, and what is tried again may have arrived.
-    const isNew = isFirstTry && dispatches.every(({ occurrence }) => occurrence.byHand === undefined);
+    // What is tried again may have arrived.
+    const isNew = isFirstTry && dispatches.every(({ occurrence }) => this.#isNew(occurrence));
     const published = this.#send(dispatches, term, isNew);
     // The first of a burst are not to wait while others are made: a fresh connection has more to ask than one question.
     if (isFirstTry && dispatches.length > firstBatchSize && this.#waiting.size > 0) {
@@ -270,6 +274,11 @@ export class Publisher {
     }
     await published;
     this.#batch = { dispatches: [], refusals };
+  }
+
+  /** Not so what was asked for by hand: it may have been sent under another term. */
+  #isNew(occurrence: Occurrence): boolean {
+    return occurrence.byHand === undefined && (this.#fromBefore.size === 0 || !this.#fromBefore.has(occurrence));
   }
 
   async #send(dispatches: readonly Dispatch[], term: number, isNew = false): Promise<void> {
@@ -283,6 +292,7 @@ export class Publisher {
 
   async #idle(signal: AbortSignal): Promise<void> {
     this.#isIdle = true;
+    this.#fromBefore = new Set();
     if (this.unsent === 0) await this.#bell.wait(signal);
   }
 }

@@ -41,6 +41,12 @@ interface KnownFile {
 /** What each file held when it was last read whole: an entry that is written as it was remains the same object. */
 const knownFiles = new Map<string, KnownFile>();
 
+/** Files that are gone, or read elsewhere, are not kept in memory. */
+export function forgetOtherFiles(files: readonly string[]): void {
+  const kept = new Set(files);
+  for (const file of knownFiles.keys()) if (!kept.has(file)) knownFiles.delete(file);
+}
+
 /** A turn of the event loop that takes longer means that others have work to do. */
 const BUSY_MS = 3;
 const REST_MS = 10;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Problem } from "../error.ts";
 import { ConfigError, messageOf } from "../error.ts";
 import type { Entry } from "./entry.ts";
-import { FilesThread } from "./files-thread.ts";
+import { FilesThread, forgetOtherFiles } from "./files-thread.ts";
 import type { FileDefaults } from "./parse-file.ts";
 import { mergeEntries, parseScheduleText } from "./parse.ts";
 import { assertRegularFile, decodeText } from "./read-text.ts";
@@ -52,6 +52,7 @@ export async function loadScheduleFiles(
     await thread?.stop();
   }
   if (problems.length > 0) throw new ConfigError(problems);
+  forgetOtherFiles(files);
   // Within one file every name is known to be unique; checking a hundred thousand again would take its time.
   const [only = [], ...others] = lists;
   return { entries: others.length === 0 ? only : mergeEntries(...lists), files };

@@ -2,7 +2,7 @@
 import type { Clock, Instant } from "../../src/clock.ts";
 
 /** Enough turns of the event loop for chains of promises, immediates and synchronous stores to come to rest. */
-const ROUNDS = 8;
+const ROUNDS = 12;
 
 interface Sleeper {
   readonly dueAt: number;

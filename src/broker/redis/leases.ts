@@ -1,4 +1,5 @@
 // Leading over Redis: its clock counts, so hosts with different clocks agree on when a lease is over.
+import { setImmediate } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import type { Instant } from "../../clock.ts";
 import type { RedisConnection } from "../../redis/connection.ts";
@@ -52,7 +53,11 @@ export class RedisLeases implements LeaseKeeper {
     const reply = await this.#run(acquireScript, [keys.term, keys.lease], args);
     const [taken, text, remaining] = reply as [number, string, number | undefined];
     if (taken === 2) return { isForgotten: true };
-    if (taken === 1) return { lease: Object.freeze({ scope, owner, term: Number(text) }) };
+    if (taken === 1) {
+      const lease = Object.freeze({ scope, owner, term: Number(text) });
+      this.#journal.foldSoon(lease);
+      return { lease };
+    }
     return { heldBy: { label: text, remainingMs: Math.max(0, remaining ?? 0) } };
   }
 
@@ -76,7 +81,11 @@ export class RedisLeases implements LeaseKeeper {
       return client.lrange(keys.journal, 0, -1);
     });
     const marks = await this.#read({ key: keys.marks, wanted: "hash" }, (client) => scanMarks(client, keys.marks));
-    for (const record of records) raiseMarks(marks, readRecord(record));
+    for (const record of records) {
+      raiseMarks(marks, readRecord(record));
+      // There may be hundreds after a burst, and others are due meanwhile.
+      await setImmediate();
+    }
     return marks;
   }
 

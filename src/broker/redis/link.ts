@@ -10,7 +10,7 @@ export class Links {
   readonly #connection: RedisConnection;
   readonly #prefix: string;
   /** By scope, of the connection that stood last. */
-  readonly #ids = new Map<string, string>();
+  readonly #links = new Map<string, { readonly id: string; readonly told: Promise<void> }>();
 
   constructor(connection: RedisConnection, prefix: string) {
     this.#connection = connection;
@@ -22,19 +22,37 @@ export class Links {
    * there, or will never be taken. To be called before each publishing and each reading of marks.
    */
   async of(client: Redis, scope: string): Promise<string> {
-    const name = `link ${scope}`;
-    const known = this.#ids.get(scope);
-    if (known !== undefined && this.#connection.declared.has(name)) return known;
+    const { declared } = this.#connection;
+    const known = this.#links.get(scope);
+    if (known !== undefined && declared.has(nameOf(scope))) {
+      await known.told;
+      return known.id;
+    }
     const id = randomUUID();
-    this.#ids.set(scope, id);
-    this.#connection.declared.add(name);
-    await this.tell(client, scope, id);
+    const told = this.#tell(client, scope, id);
+    this.#links.set(scope, { id, told });
+    declared.add(nameOf(scope));
+    try {
+      await told;
+    } catch (error) {
+      // The next who asks tells it anew.
+      if (this.#links.get(scope)?.id === id) this.#links.delete(scope);
+      throw error;
+    }
     return id;
   }
 
-  /** Once more, where Redis has forgotten it or somebody else has read the marks. */
-  async tell(client: Redis, scope: string, id: string): Promise<void> {
+  /** Once more, where Redis has forgotten it or somebody else has read the marks; not over a connection that came since. */
+  async repeat(client: Redis, scope: string, id: string): Promise<void> {
+    if (this.#connection.declared.has(nameOf(scope))) await this.#tell(client, scope, id);
+  }
+
+  async #tell(client: Redis, scope: string, id: string): Promise<void> {
     const { term, link } = scopeKeys(this.#prefix, scope);
     await runScript(client, linkScript, [term, link], [id]);
   }
+}
+
+function nameOf(scope: string): string {
+  return `link ${scope}`;
 }

@@ -66,7 +66,7 @@ export class RedisPublisher {
       return (await sendInOrder(chunkBatch(batch, targetsOf), chunksInFlight, this.#push)).flat();
     }
     const guarded = { batch, guard, targetsOf };
-    if (guard.isNew === true && batch.length >= smallestTransaction && goesToLists(batch)) {
+    if (guard.isNew === true && isForTransactions(batch, guard)) {
       const turn = this.#transactions.then(() => this.#publishNew(guarded));
       this.#transactions = turn.catch(() => undefined);
       return turn;
@@ -106,7 +106,7 @@ export class RedisPublisher {
           const link = await links.of(client, guard.scope);
           const common = { connection, client, keys, term: String(guard.term), link };
           const done = await pushParcels(common, transactions);
-          if (done.fault === "touched") await links.tell(client, guard.scope, link);
+          if (done.fault === "touched") await links.repeat(client, guard.scope, link);
           return done;
         },
         [keys.term, keys.journal, ...listsOf(guarded)],
@@ -190,7 +190,7 @@ export class RedisPublisher {
       async (client) => {
         const link = await links.of(client, guard.scope);
         const answer = await callScript(client, publishScript, keys, scriptArguments(chunk, { guard, repeats, link }));
-        if (answer === "link") await links.tell(client, guard.scope, link);
+        if (answer === "link") await links.repeat(client, guard.scope, link);
         return answer;
       },
       [term, marks, ...chunk.targets.lists],
@@ -220,14 +220,16 @@ export class RedisPublisher {
   }
 }
 
-/** A channel is no list, and Redis may refuse it in the middle of a transaction. */
-function goesToLists(batch: readonly Envelope[]): boolean {
+/** A channel is no list, and Redis may refuse it in the middle of a transaction. What comes twice is judged the second time. */
+function isForTransactions(batch: readonly Envelope[], { marks }: Guard): boolean {
+  if (batch.length < smallestTransaction || hasRepeats(marks)) return false;
   return destinationsOf(batch).every((destination) => !isFanout(destination));
 }
 
 /** For whoever has to be told which keys the user may not write. */
 function listsOf({ batch, targetsOf }: Guarded): readonly string[] {
-  return [...new Set(new Set(batch.map(targetsOf)).values())].flatMap((targets) => targets.map(({ key }) => key));
+  const keys = [...new Set(batch.map(targetsOf))].flatMap((targets) => targets.map(({ key }) => key));
+  return [...new Set(keys)];
 }
 
 function parcelAt({ batch, guard, targetsOf }: Guarded, start: number): Parcel {

@@ -1,4 +1,4 @@
-// Redis as kombu uses it: lists for queues, sets for bindings, channels for fanouts; and one script for the guarded step.
+// Redis as kombu uses it: lists for queues, sets for bindings, channels for fanouts; and a script or a transaction for the guarded step.
 import { type Clock, systemClock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Envelope } from "../../protocol/envelope.ts";

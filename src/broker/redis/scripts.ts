@@ -68,11 +68,12 @@ export const numberFunction = `
 /** Defines `raise(marks, {entry, due, entry, due ...})`: sets what is newer than its mark, and skips what makes no sense. */
 const raiseFunction = `${numberFunction}
   local function raise(marks, pairs)
-    local moves = {}
+    local moves, newest = {}, {}
     for i = 1, #pairs, 2 do
       local due = type(pairs[i]) == 'string' and number(pairs[i + 1])
-      local mark = due and number(redis.call('HGET', marks, pairs[i]))
+      local mark = due and (newest[pairs[i]] or number(redis.call('HGET', marks, pairs[i])))
       if due and (not mark or mark < due) then
+        newest[pairs[i]] = due
         moves[#moves + 1] = pairs[i]
         moves[#moves + 1] = pairs[i + 1]
       end

@@ -92,7 +92,7 @@ async function carryOut(
   parcels: readonly Parcel[],
 ): Promise<Fault | null> {
   // A new connection watches nothing.
-  if (!connection.declared.has(watchOf(term))) throw new Error("the connection was lost");
+  if (!connection.declared.has(watchOf(term))) throw new Error("the connection that watched the term was lost");
   const pushes = parcels.flatMap((parcel) =>
     parcel.pushes.map((bytes, index) => ({ bytes, key: parcel.lists[index] })),
   );

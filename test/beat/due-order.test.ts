@@ -79,4 +79,25 @@ describe("due order", () => {
     expect(order.nextInLine()).toBeUndefined();
     expect(order.isCatchingUp).toBe(false);
   });
+
+  it("sorts out old places once at a time, and loses nothing that moves meanwhile", () => {
+    const order = new DueOrder();
+    const slots = Array.from({ length: 20 }, (_, index) => slotOf(String(index)));
+    for (let round = 1; round <= 20; round += 1) for (const slot of slots) place(order, slot, round * 100);
+    const outer = order.tidy(slots, 0);
+    for (let step = 0; step < 10; step += 1) outer.next();
+    atOnce(order.tidy(slots, 0));
+    for (const slot of slots) place(order, slot, 7);
+    atOnce(outer);
+    expect(order.firstKey).toBe(7);
+    expect(new Set(order.upTo(7, 100))).toEqual(new Set(slots));
+  });
+
+  it("finds as many as were asked for, however many old places lie in front of them", () => {
+    const order = new DueOrder();
+    const slots = Array.from({ length: 300 }, (_, index) => slotOf(String(index)));
+    for (const slot of slots) place(order, slot, 1);
+    for (const slot of slots.slice(0, 200)) place(order, slot, 50);
+    expect(order.upTo(10, 90)).toHaveLength(90);
+  });
 });

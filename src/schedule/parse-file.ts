@@ -1,5 +1,6 @@
 // Checks the text of one schedule file as a whole: its head, the shape of each entry, and what each entry means.
 import { ConfigError } from "../error.ts";
+import { nameFault } from "./entry-name.ts";
 import type { Entry } from "./entry.ts";
 import { attemptInto } from "./parse-attempt.ts";
 import type { EntryPlace } from "./parse-entry.ts";
@@ -68,7 +69,8 @@ type CheckedOne = { readonly checked: CheckedEntry; readonly entry: Entry } | { 
 
 function checkEntry(source: EntrySource, place: EntryPlace, defaults: DefaultsData | undefined): CheckedOne {
   const at = ["entries", source.name];
-  if (source.name === "") return { issues: [{ path: at, message: "an entry needs a name", isKey: true }] };
+  const fault = nameFault(source.name);
+  if (fault !== null) return { issues: [{ path: at, message: fault, isKey: true }] };
   const parsed = checkEntryShape(source.value, at);
   if ("issues" in parsed) return { issues: [...parsed.issues, ...issuesOfRest(source, place, parsed.issues)] };
   const data = withDefaults(parsed.data, defaults);

@@ -1,6 +1,7 @@
 // From what people write, in files or in code, to frozen entries; every mistake is found in one go and told where it is.
 import type { Problem } from "../error.ts";
 import { ConfigError } from "../error.ts";
+import { nameFault } from "./entry-name.ts";
 import type { Entry } from "./entry.ts";
 import type { EntryDefinition } from "./parse-definition.ts";
 import { toCodePath, toCodeWords, toFileWords } from "./parse-definition.ts";
@@ -31,9 +32,8 @@ export interface EntryDefaults {
  */
 export function createEntry(definition: EntryDefinition, defaults: EntryDefaults): Entry {
   const { name } = definition;
-  if (typeof name !== "string" || name === "") {
-    throw new ConfigError([{ file: defaults.source, message: "an entry needs a name" }]);
-  }
+  const fault = nameFault(name);
+  if (fault !== null) throw new ConfigError([{ file: defaults.source, message: fault }]);
   const { data, given } = toFileWords(definition);
   assertKept(definition, defaults.source);
   const checked = checkEntryShape(data, ["entries", name]);

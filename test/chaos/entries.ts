@@ -20,6 +20,8 @@ export const shortestMs = 500;
 const longestMs = 5000;
 const crontabs = ["* * * * * *", "*/2 * * * * *", "*/5 * * * * *", "1-59/3 * * * * *", "7,17,27,37,47,57 * * * * *"];
 
+const burstAt = "*/10 * * * * *";
+
 interface Kind {
   readonly name: string;
   /** Out of twenty. */
@@ -47,6 +49,16 @@ export function makeEntries(count: number, random: Random): readonly ChaosEntry[
   return Array.from({ length: count }, (_, index) => {
     const { name, isCrontab = false, more, mayLack } = cards[index % cards.length] as Kind;
     return { name: `${name}-${index}`, when: whenFrom(random, isCrontab), more, mayLack };
+  });
+}
+
+/** Many that are due on the same second: what is sent of them goes out at one stroke, and hardly ever without a misfortune. */
+export function makeBurst(count: number): readonly ChaosEntry[] {
+  return Array.from({ length: count }, (_, index) => {
+    const name = `burst-${index}`;
+    return index % 4 === 3
+      ? { name, when: burstAt, more: "missed: latest", mayLack: "dropped" }
+      : { name, when: burstAt, more: "missed: all", mayLack: "nothing" };
   });
 }
 

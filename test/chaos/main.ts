@@ -6,10 +6,11 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { type ChaosReport, runChaos } from "./run.ts";
 
-const usage = `npm run chaos -- [--minutes 3] [--seed N] [--beats 3] [--entries 200] [--gap 3] [--skew 30] [--keep]
+const usage = `npm run chaos -- [--minutes 3] [--seed N] [--beats 3] [--entries 200] [--burst 1500] [--gap 3] [--skew 30] [--keep]
 
   --minutes   how long things break; healing and counting come on top
   --seed      of chance; printed, so that a run can be tried again
+  --burst     entries beside them that are all due on the same second; 0 for none
   --gap       seconds between two misfortunes, on average
   --skew      seconds that a clock may be off; with 0 no clock is set
   --keep      keep logs, records and the queue even when nothing is wrong`;
@@ -23,6 +24,7 @@ async function main(): Promise<number> {
       seed: flag,
       beats: { ...flag, default: "3" },
       entries: { ...flag, default: "200" },
+      burst: { ...flag, default: "1500" },
       gap: { ...flag, default: "3" },
       skew: { ...flag, default: "30" },
       keep: { type: "boolean", default: false },
@@ -37,15 +39,22 @@ async function main(): Promise<number> {
     gapMs: Number(values.gap) * 1000,
   };
   const skewMs = Number(values.skew) * 1000;
-  if (values.help || Object.values(numbers).some((value) => !(value > 0)) || !(skewMs >= 0)) {
+  const burst = Number(values.burst);
+  if (values.help || Object.values(numbers).some((value) => !(value > 0)) || !(skewMs >= 0) || !(burst >= 0)) {
     process.stdout.write(`${usage}\n`);
     return values.help ? 0 : 2;
   }
   const folder = mkdtempSync(join(tmpdir(), "lovage-chaos-"));
   process.stdout.write(
-    `chaos: seed ${numbers.seed}, ${numbers.beats} beats, ${numbers.entries} entries; in ${folder}\n`,
+    `chaos: seed ${numbers.seed}, ${numbers.beats} beats, ${numbers.entries} + ${burst} entries; in ${folder}\n`,
   );
-  const report = await runChaos({ ...numbers, skewMs, folder, say: (line) => process.stdout.write(`  ${line}\n`) });
+  const report = await runChaos({
+    ...numbers,
+    burst,
+    skewMs,
+    folder,
+    say: (line) => process.stdout.write(`  ${line}\n`),
+  });
   process.stdout.write(table(report));
   if (report.faults.length > 0) {
     process.stdout.write(`\nVIOLATED with seed ${numbers.seed}; logs, records and queue are in ${folder}\n`);

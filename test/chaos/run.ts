@@ -5,7 +5,7 @@ import { Redis } from "ioredis";
 import { systemClock } from "../../src/clock.ts";
 import { sentOnRedis } from "../helper/fleet-messages.ts";
 import { audit, type Findings, faultsOf } from "./audit.ts";
-import { longestSpanMs, makeEntries } from "./entries.ts";
+import { longestSpanMs, makeBurst, makeEntries } from "./entries.ts";
 import { randomFrom } from "./random.ts";
 import { type Action, describeAction, leaseMs, writeScript } from "./script.ts";
 import { scope, Stage } from "./stage.ts";
@@ -15,6 +15,8 @@ export interface ChaosOptions {
   readonly seed: number;
   readonly beats: number;
   readonly entries: number;
+  /** So many entries more, all due on the same second, every ten of them. */
+  readonly burst: number;
   /** How long misfortunes happen, in milliseconds; healing and counting come on top. */
   readonly lengthMs: number;
   /** Between two misfortunes, on average. */
@@ -40,7 +42,7 @@ const settlingMs = 3000;
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const { seed, folder, say } = options;
   const actions = writeScript(options, randomFrom(seed));
-  const entries = makeEntries(options.entries, randomFrom(seed + 1));
+  const entries = [...makeEntries(options.entries, randomFrom(seed + 1)), ...makeBurst(options.burst)];
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "script.txt"), `seed ${seed}\n${actions.map(describeAction).join("\n")}\n`);
   await using stage = await Stage.open({ ...options, entries, random: randomFrom(seed + 2) });

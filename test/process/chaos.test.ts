@@ -14,6 +14,7 @@ describe.skipIf(!requireService("redis"))("three beats to whom everything happen
       seed,
       beats: 3,
       entries: 200,
+      burst: 600,
       lengthMs: 28_000,
       gapMs: 1500,
       skewMs: 5000,

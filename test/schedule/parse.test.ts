@@ -289,6 +289,11 @@ describe("a mistake in a file", () => {
     ["a list of entries", "entries:\n  - task: t", "1:1: entries: wants a map of names to entries, but is a list"],
     ["a list for a file", "- task: t", "1:1: wants a map with timezone and entries, but is a list"],
     ["an empty entry", "entries:\n  job:\n", "2:3: entries.job: wants a map with task and schedule, but is empty"],
+    [
+      "half of a character in a name",
+      'entries:\n  "\\ud800x": {task: t, schedule: 1}',
+      '2:3: entries["\\ud800x"]: its name holds half of a character (a lone surrogate): write it out',
+    ],
     ["an empty name", 'entries:\n  "": {task: t, schedule: 1}', '2:3: entries[""]: an entry needs a name'],
     [
       "no task",
@@ -482,6 +487,9 @@ describe("an entry from code", () => {
     ]);
     expect(mistakes(() => create({ startAt: "soon", endAt: "later" }))).toHaveLength(2);
     expect(mistakes(() => create({ name: "" }))).toEqual(["app.conf.beatSchedule: an entry needs a name"]);
+    expect(mistakes(() => create({ name: "\ud800" }))).toEqual([
+      "app.conf.beatSchedule: its name holds half of a character (a lone surrogate): write it out",
+    ]);
   });
 });
 

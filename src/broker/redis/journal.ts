@@ -52,9 +52,17 @@ export class Journal {
     this.#emit = emit;
   }
 
+  /** There is a record, or may be one. */
+  noteRecord(of: Term): void {
+    this.#connection.declared.delete(emptyUnder(of));
+  }
+
   /** @throws StaleTermError when the term is over */
   async foldAll(of: Term): Promise<void> {
+    // Under a term nobody else writes records.
+    if (this.#connection.declared.has(emptyUnder(of))) return;
     while ((await this.#fold(of)) > 0);
+    this.#connection.declared.add(emptyUnder(of));
   }
 
   /** In the background, when the burst is over. What is not folded then is left to the next. */
@@ -98,6 +106,10 @@ export class Journal {
     if (typeof left !== "number") throw new LovageError("broker", "Redis gave an answer that is not understood");
     return left;
   }
+}
+
+function emptyUnder({ scope, term }: Term): string {
+  return `empty journal ${term} ${scope}`;
 }
 
 /** The marks of a record that is not folded yet; what is no record of ours tells nothing. */

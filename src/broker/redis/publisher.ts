@@ -99,6 +99,7 @@ export class RedisPublisher {
     const { batch, guard } = guarded;
     const keys = scopeKeys(prefix, guard.scope);
     let sent = 0;
+    journal.noteRecord(guard);
     while (sent < batch.length) {
       const transactions = this.#transactionsOf(guarded, sent);
       const pushed = await connection.run(
@@ -151,6 +152,8 @@ export class RedisPublisher {
 
   async #publishByScript(guarded: Guarded): Promise<readonly PublishOutcome[]> {
     await this.#beginScripts(guarded.guard.scope);
+    // A chunk that finds the journal full is sent again behind those that came after it.
+    if (guarded.guard.isNew !== true) await this.#context.journal.foldAll(guarded.guard);
     const repeats = hasRepeats(guarded.guard.marks);
     // Redis may refuse a chunk and take the next. That must not move the mark of an entry past what was refused.
     const width = repeats ? 1 : chunksInFlight;
@@ -198,6 +201,7 @@ export class RedisPublisher {
     if (reply === "link") return this.#pushGuarded(chunk, guarded, repeats);
     if (reply === "stale") throw new StaleTermError(guard.scope, guard.term);
     if (reply === "journal") {
+      journal.noteRecord(guard);
       await journal.foldAll(guard);
       return this.#pushGuarded(chunk, guarded, repeats);
     }

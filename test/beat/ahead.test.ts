@@ -1,0 +1,104 @@
+import { describe, expect, it } from "vitest";
+import { Ahead } from "../../src/beat/ahead.ts";
+import { Plan } from "../../src/beat/plan.ts";
+import type { Slot } from "../../src/beat/slot.ts";
+import type { Mark } from "../../src/broker/broker.ts";
+import type { Envelope } from "../../src/protocol/envelope.ts";
+import type { Entry } from "../../src/schedule/entry.ts";
+import { entryOf, envelopeOf, startAt } from "../helper/beat-stage.ts";
+import { ManualClock } from "../helper/manual-clock.ts";
+
+const dueAt = startAt + 10_000;
+const many = (count: number, change: Partial<Entry> = {}, tag = "e"): readonly Entry[] =>
+  Array.from({ length: count }, (_, index) => entryOf({ name: `${tag}${index}`, ...change }));
+
+interface Prepared {
+  readonly batch: readonly Envelope[];
+  readonly marks: readonly Mark[];
+}
+
+async function prepare(
+  entries: readonly Entry[],
+  onMake: (name: string, clock: ManualClock) => void = () => undefined,
+) {
+  const clock = new ManualClock(startAt);
+  const plan = new Plan(() => undefined);
+  plan.apply(entries, startAt);
+  const prepared: Prepared[] = [];
+  const ahead = new Ahead({
+    plan,
+    clock,
+    broker: { prepare: (batch, marks) => prepared.push({ batch, marks }) },
+    createEnvelope: (occurrence) => {
+      onMake(occurrence.entry.name, clock);
+      return envelopeOf(occurrence);
+    },
+  });
+  const again = (): Promise<void> => ahead.prepare(dueAt, new AbortController().signal);
+  await again();
+  const ready = [...plan.slots.values()].filter((slot) => slot.ready !== null);
+  return { clock, plan, prepared, ready, again };
+}
+
+const groupsOf = (slots: readonly Slot[]): number => new Set(slots.map(({ ready }) => ready?.group)).size;
+
+describe("messages made ahead of their time", () => {
+  it("of many due at once are made in groups, each of which the broker is given in order, with its marks", async () => {
+    const { prepared, ready } = await prepare(many(1201));
+    expect(ready).toHaveLength(1201);
+    expect(prepared.map(({ batch }) => batch.length)).toEqual([500, 500, 201]);
+    expect(groupsOf(ready)).toBe(3);
+    for (const { batch, marks } of prepared) {
+      expect(marks).toEqual(batch.map(({ headers }) => ({ entry: headers["entry"], dueAt })));
+    }
+  });
+
+  it("of few are made one by one", async () => {
+    const { prepared, ready } = await prepare(many(49));
+    expect(ready.map((slot) => slot.ready?.group)).toEqual(Array.from({ length: 49 }, () => null));
+    expect(prepared).toEqual([]);
+  });
+
+  it("are grouped only where they are due on the instant and ask for no overlap", async () => {
+    const jittered = many(60, { jitterMs: 5000 }, "jitter");
+    const careful = many(60, { overlap: "skip", overlapLimitMs: 1000 }, "careful");
+    const { prepared, plan } = await prepare([...jittered, ...careful, ...many(60)]);
+    expect(prepared).toHaveLength(1);
+    expect(prepared[0]?.batch.every(({ headers }) => String(headers["entry"]).startsWith("e"))).toBe(true);
+    const others = [...plan.slots.values()].filter(({ entry }) => !entry.name.startsWith("e"));
+    expect(others.filter(({ ready }) => ready !== null && ready.group !== null)).toEqual([]);
+  });
+
+  it("leave out one that cannot be made", async () => {
+    const { prepared, ready } = await prepare(many(60), (name) => {
+      if (name === "e7") throw new Error("no");
+    });
+    expect(ready).toHaveLength(59);
+    expect(prepared[0]?.batch).toHaveLength(59);
+    expect(prepared[0]?.marks).toHaveLength(59);
+  });
+
+  it("are given up when their time comes: a group that is not whole is not given to the broker", async () => {
+    const { prepared, ready } = await prepare(many(1201), (name, clock) => {
+      if (name === "e700") clock.jump(10_000);
+    });
+    expect(prepared.map(({ batch }) => batch.length)).toEqual([500]);
+    expect(ready.length).toBeLessThan(1201);
+  });
+
+  it("are made once, and again only for an entry that has changed", async () => {
+    const made: string[] = [];
+    const { plan, again } = await prepare(many(60), (name) => made.push(name));
+    expect(made).toHaveLength(60);
+    await again();
+    expect(made).toHaveLength(60);
+    const entries = many(60).map((entry, index) => (index === 3 ? { ...entry, args: [1] } : entry));
+    const kept = [...plan.slots.values()].map(({ entry }) => entry);
+    plan.apply(
+      entries.map((entry, index) => (index === 3 ? entry : (kept[index] ?? entry))),
+      startAt + 1000,
+    );
+    await again();
+    expect(made.slice(60)).toEqual(["e3"]);
+  });
+});

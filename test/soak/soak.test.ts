@@ -38,6 +38,14 @@ async function liveADay(url: string, folder: string): Promise<Day> {
   return JSON.parse(day.output()) as Day;
 }
 
+/** Marks of large batches go through here; how many are on their way at the full hour is chance. */
+const journal = "lovage:soak:journal";
+const mostRecords = 50;
+
+function keptKeys({ keys }: Hour): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(keys).filter(([key]) => key !== journal));
+}
+
 function lineOf({ hour, heapBytes, redisBytes, keys, recordBytes, sent }: Hour): string {
   const [heap, redis, record] = [heapBytes, redisBytes, recordBytes].map((bytes) => (bytes / megabyte).toFixed(2));
   const count = Object.keys(keys).length;
@@ -56,6 +64,7 @@ describe.skipIf(!requireService("redis"))("24 hours of a leader and a standby", 
     expect(last.hour).toBe(24);
     expect(last.heapBytes).toBeLessThan(second.heapBytes + heapSlack);
     expect(last.redisBytes).toBeLessThan(second.redisBytes + redisSlack);
-    expect(last.keys).toEqual(second.keys);
+    expect(keptKeys(last)).toEqual(keptKeys(second));
+    expect(last.keys[journal] ?? 0).toBeLessThan(mostRecords);
   }, 600_000);
 });

@@ -53,6 +53,7 @@ export function celeryDaily(): string {
 
 /** Instants of one minute, so far ahead that whoever is to keep them has time to start. */
 export function planBursts(bursts: number, apartMs: number, allowanceMs: number): readonly number[] {
+  if ((bursts - 1) * apartMs >= 60_000) throw new Error("so many bursts do not fit into a minute: fewer with --warm");
   const minuteOf = (at: number): number => Math.floor(at / 60_000);
   const firstAt = Math.ceil((Date.now() + allowanceMs) / apartMs) * apartMs;
   const isOneMinute = minuteOf(firstAt) === minuteOf(firstAt + (bursts - 1) * apartMs);

@@ -33,12 +33,7 @@ export function tick(plan: Plan, now: Instant, limit: number): Tick {
     const slot = plan.popDue(now);
     if (slot === undefined) break;
     for (const one of withGroup(plan, slot)) {
-      guarded(taking, one, () => {
-        if (one.sendAt >= now - lateMs && one.sendAt > Math.max(plan.aliveSince, one.resumedAt)) {
-          take(taking, one, "scheduled");
-          plan.put(one);
-        } else makeUp(taking, one);
-      });
+      guarded(taking, one, () => takeOrMakeUp(taking, one));
     }
   }
   catchUp(taking, limit);
@@ -71,6 +66,14 @@ function guarded({ plan }: Taking, slot: DueSlot, act: () => void): void {
   } catch (error) {
     plan.quarantine(slot, error);
   }
+}
+
+function takeOrMakeUp(taking: Taking, slot: DueSlot): void {
+  const { plan, now } = taking;
+  if (slot.sendAt >= now - lateMs && slot.sendAt > Math.max(plan.aliveSince, slot.resumedAt)) {
+    take(taking, slot, "scheduled");
+    plan.put(slot);
+  } else makeUp(taking, slot);
 }
 
 function makeUp(taking: Taking, slot: DueSlot): void {

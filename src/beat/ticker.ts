@@ -1,4 +1,5 @@
 // Looks at the clock when something is due, and every few seconds in any case, so that sleep and clock changes heal.
+import { setImmediate } from "node:timers/promises";
 import { type Clock, type Instant, sleepUntil } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import { type Ahead, aheadMs } from "./ahead.ts";
@@ -74,7 +75,7 @@ export class Ticker {
     const dueInMs = plan.wakeAt - clock.now();
     const waitMs = this.#isBacklogged() ? backlogPauseMs : Math.min(dueInMs, maxIntervalMs);
     if (waitMs <= 0) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await setImmediate();
       return;
     }
     this.#nap = new AbortController();
@@ -93,7 +94,7 @@ export class Ticker {
     const dueAt = plan.wakeAt;
     if (waitMs > aheadMs) await clock.sleep(waitMs - aheadMs, signal);
     // What has just become due goes first.
-    else await new Promise((resolve) => setImmediate(resolve));
+    else await setImmediate();
     await ahead.prepare(dueAt, signal);
     const leftMs = dueAt - clock.now();
     if (waitMs >= calmMs) await sleepUntil(clock, dueAt, waitMs, signal);

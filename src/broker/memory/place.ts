@@ -1,10 +1,10 @@
 // What the memory brokers of one name share: queues, bindings, leases, and who waits for something to come.
 import type { Clock } from "../../clock.ts";
-import type { Destination, Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
 import { type Binding, topicPattern } from "../../protocol/kombu.ts";
 import type { PublishOutcome } from "../broker.ts";
 import { type BoundQueue, rejectedKept, rejectedQueue } from "../consumer.ts";
-import { checkDeliverable, createRoute, declarations, type Route } from "../routing.ts";
+import { checkDeliverable, createRoute, declarations, isFanout, type Route } from "../routing.ts";
 import { MemoryLeases } from "./leases.ts";
 import { type Item, Line } from "./line.ts";
 
@@ -101,10 +101,6 @@ export class Place {
     this.#count += 1;
     return { envelope, number: this.#count, redelivered: false };
   }
-}
-
-function isFanout({ exchangeType }: Destination): boolean {
-  return exchangeType === "fanout";
 }
 
 const places = new Map<string, Place>();

@@ -91,9 +91,9 @@ export class Journal {
 
   /** Whoever publishes hears for himself that the connection is lost or the term over. */
   #tell(error: unknown): void {
-    if (error instanceof RefusedError || (error instanceof LovageError && error.cause === undefined)) {
-      if (!(error instanceof StaleTermError)) this.#emit({ type: "failure", where, reason: error.message });
-    }
+    if (!(error instanceof LovageError) || error instanceof StaleTermError) return;
+    const isOurs = error instanceof RefusedError || error.cause === undefined;
+    if (isOurs) this.#emit({ type: "failure", where, reason: error.message });
   }
 
   async #fold({ scope, term }: Term): Promise<number> {

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Destination, Envelope } from "../../protocol/envelope.ts";
 import { encodeMessage, queueKey } from "../../protocol/kombu.ts";
 import type { Guard, Mark } from "../broker.ts";
-import type { Route } from "../routing.ts";
+import { isFanout, type Route } from "../routing.ts";
 
 export interface Chunk {
   /** Position in the batch of the chunk's first message. */
@@ -100,8 +100,8 @@ export function groupByTarget(chunk: Chunk): ReadonlyMap<Target, readonly string
 /** kombu's: the queue's list for the priority's step; for a fanout, the channel its consumers listen to. */
 export function createTargets(route: Route, prefix: string, db: number): TargetsOf {
   const targetsAt = (destination: Destination, priority: number): readonly Target[] => {
-    const { exchange, exchangeType, routingKey } = destination;
-    return exchange !== "" && exchangeType === "fanout"
+    const { exchange, routingKey } = destination;
+    return isFanout(destination)
       ? [{ key: `${prefix}/${db}.${exchange}${routingKey === "" ? "" : `/${routingKey}`}`, isChannel: true }]
       : route(destination).map((queue) => ({ key: prefix + queueKey(queue, priority), isChannel: false }));
   };

@@ -4,14 +4,22 @@ import { setImmediate } from "node:timers/promises";
 import type { Clock } from "../../clock.ts";
 import { LovageError } from "../../error.ts";
 import type { Emit } from "../../event.ts";
-import type { Destination, Envelope } from "../../protocol/envelope.ts";
+import type { Envelope } from "../../protocol/envelope.ts";
 import { type Binding, encodeMessage } from "../../protocol/kombu.ts";
 import { parseSqliteUrl } from "../../sqlite/url.ts";
 import type { Broker, Guard, PublishOutcome } from "../broker.ts";
 import { slices } from "../chunks.ts";
 import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
-import { type Bindings, checkDeliverable, createRoute, declarations, namedExchanges, type Route } from "../routing.ts";
+import {
+  type Bindings,
+  checkDeliverable,
+  createRoute,
+  declarations,
+  isFanout,
+  namedExchanges,
+  type Route,
+} from "../routing.ts";
 import { Bell } from "./bell.ts";
 import { SqliteConsumer } from "./consumer.ts";
 import { brokerWords } from "./failure.ts";
@@ -179,8 +187,4 @@ export class SqliteBroker implements Broker {
       () => new Map(exchanges.map((exchange) => [exchange, this.#file.statement(select).all(exchange) as Binding[]])),
     );
   }
-}
-
-function isFanout({ exchangeType }: Destination): boolean {
-  return exchangeType === "fanout";
 }

@@ -10,6 +10,7 @@ import { markOf, type Occurrence, scheduledOccurrence } from "./occurrence.ts";
 import type { Plan } from "./plan.ts";
 import type { PublisherOptions } from "./publish.ts";
 import type { DueSlot } from "./slot.ts";
+import type { WarmUp } from "./warm-up.ts";
 import { settleYoung } from "./young.ts";
 
 export interface AheadOptions {
@@ -17,6 +18,7 @@ export interface AheadOptions {
   readonly clock: Clock;
   readonly broker: Pick<Broker, "prepare">;
   readonly createEnvelope: PublisherOptions["createEnvelope"];
+  readonly warmUp: Pick<WarmUp, "thoroughly" | "once">;
 }
 
 /** A message for the entry as it was then. */
@@ -39,6 +41,11 @@ const most = 100_000;
 /** Between two turns of the event loop, and so long before the time everything rests. */
 const sliceSize = 100;
 const restMs = 20;
+/** The last warm-up begins so long before the time, if at all: it must be over by then. */
+const lastWarmUpMs = 15;
+const latestWarmUpMs = 10;
+/** More take longer, and are no better. */
+const warmUpGroups = 2;
 /** As many as a broker takes at one stroke; fewer are as fast one by one. */
 const groupSize = 500;
 const smallestGroup = 50;
@@ -50,26 +57,48 @@ export class Ahead {
     this.#options = options;
   }
 
-  /** Resolves when the messages of what is due at `dueAt` are made, as many as time and memory allow. Never rejects. */
+  /**
+   * Resolves when the messages of what is due at `dueAt` are made, as many as time and memory allow; of many, shortly before
+   * the time. Never rejects.
+   */
   async prepare(dueAt: Instant, signal: AbortSignal): Promise<void> {
-    const missing = this.#options.plan.dueBy(dueAt, most).filter((slot) => !isReady(slot));
+    const due = this.#options.plan.dueBy(dueAt, most);
+    const missing = due.filter((slot) => !isReady(slot));
     const isTime = (): boolean => signal.aborted || this.#options.clock.now() >= dueAt - restMs;
     const together = missing.filter(({ entry, dueAt: at, sendAt }) => sendAt === at && entry.overlap === "allow");
     const grouped = new Set(together.length < smallestGroup ? [] : together);
-    if (grouped.size > 0) await this.#prepareGroups(together, isTime);
-    const single = missing.filter((slot) => !grouped.has(slot));
-    for (const [index, slot] of single.entries()) {
+    for (let start = 0; start < grouped.size && !isTime(); start += groupSize) {
+      await this.#prepareGroup(together.slice(start, start + groupSize), isTime);
+    }
+    await this.#prepareSingly(
+      missing.filter((slot) => !grouped.has(slot)),
+      isTime,
+    );
+    const groups = [...new Set(due.map(({ ready }) => ready?.group ?? null))].filter((group) => group !== null);
+    if (groups.length > 0) await this.#limberUp(groups.slice(0, warmUpGroups), dueAt, signal, isTime);
+  }
+
+  async #prepareSingly(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {
+    for (const [index, slot] of slots.entries()) {
+      // One is always made: on the minute it would be no sooner.
       if (index > 0 && isTime()) return;
       if (index % sliceSize === sliceSize - 1) await setImmediate();
-      if (!signal.aborted) this.#makeSingle(slot);
+      this.#makeSingle(slot);
     }
   }
 
-  async #prepareGroups(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {
-    for (let start = 0; start < slots.length && !isTime(); start += groupSize) {
-      await this.#prepareGroup(slots.slice(start, start + groupSize), isTime);
-    }
-    if (!isTime()) settleYoung();
+  async #limberUp(
+    groups: readonly ReadyGroup[],
+    dueAt: Instant,
+    signal: AbortSignal,
+    isTime: () => boolean,
+  ): Promise<void> {
+    const { clock, warmUp } = this.#options;
+    await warmUp.thoroughly(groups, dueAt, isTime);
+    if (isTime()) return;
+    settleYoung();
+    await clock.sleep(dueAt - lastWarmUpMs - clock.now(), signal);
+    if (!signal.aborted && clock.now() <= dueAt - latestWarmUpMs) await warmUp.once(groups, dueAt);
   }
 
   async #prepareGroup(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {

@@ -58,6 +58,7 @@ interface End {
 const unplanned: PlanChange = { added: [], changed: [], removed: [] };
 
 const defaultLeaseMs = 10_000;
+const burstSize = 1000;
 const retry: BackoffOptions = { firstMs: 200, mostMs: 5000 };
 /** Two beats that both believe to lead must not take the term from each other without a breath in between. */
 const lostPauseMs = 50;
@@ -154,6 +155,12 @@ export class Beat implements Service {
     const { ticker, publisher } = this.#works;
     const leads = this.#lease !== null;
     return { leads, lookedAt: leads ? ticker.lookedAt : now, unsent: publisher.unsent, entries: this.#entries.length };
+  }
+
+  /** Whether a burst is due within so many milliseconds: what has time should wait. */
+  isBurstNear(withinMs: number): boolean {
+    const { clock } = this.#options;
+    return this.#works.plan.dueBy(clock.now() + withinMs, burstSize).length === burstSize;
   }
 
   #status(): BeatStatus {

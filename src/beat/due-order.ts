@@ -96,9 +96,8 @@ export class DueOrder {
 
   /** Time goes on with every run, so a place is an old one when its slot is due at another time. */
   #startsWithDue(): boolean {
-    const key = this.#heap.firstKey;
-    const [first] = this.#heap.upTo(key, 1);
-    return first !== undefined && isDue(first) && first.sendAt === key;
+    const { first, firstKey } = this.#heap;
+    return first !== undefined && isDue(first) && first.sendAt === firstKey;
   }
 }
 

@@ -17,6 +17,10 @@ export class Heap<Item> {
     return this.#size === 0 ? Number.POSITIVE_INFINITY : (this.#keys[0] as number);
   }
 
+  get first(): Item | undefined {
+    return this.#size === 0 ? undefined : this.#items[0];
+  }
+
   push(key: number, item: Item): void {
     if (this.#size === this.#keys.length) this.#grow();
     this.#turn += 1;

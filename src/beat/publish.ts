@@ -21,7 +21,7 @@ interface Batch {
 
 export interface PublisherOptions {
   readonly scope: string;
-  readonly broker: Broker;
+  readonly broker: Pick<Broker, "publish" | "leases">;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly createEnvelope: (occurrence: Occurrence, now: Instant) => Envelope;

@@ -33,11 +33,16 @@ export class Turns {
     this.#until = clock.monotonic() + turnMs;
   }
 
+  /** Whether the present turn has lasted long enough. */
+  get isOver(): boolean {
+    return this.#clock.monotonic() >= this.#until;
+  }
+
   async take<Result>(steps: Steps<Result>): Promise<Result> {
     for (;;) {
       const step = steps.next();
       if (step.done === true) return step.value;
-      if (this.#clock.monotonic() >= this.#until) await this.pass();
+      if (this.isOver) await this.pass();
     }
   }
 

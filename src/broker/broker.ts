@@ -26,6 +26,8 @@ export interface Broker {
    * them out, may be done now. Another batch, or none, may follow.
    */
   prepare?(batch: readonly Envelope[], marks: readonly Mark[]): void;
+  /** Goes the way of `publish`, so that it is quick when it counts, but sends nothing. At most its queues are declared. */
+  warmUp?(batch: readonly Envelope[], guard: Guard): Promise<void>;
   /**
    * Starts to hand out messages of the queues, which it declares first. A message that its consumer did not settle comes
    * back: at once when the consumer is known to be dead, else when the visibility timeout has passed.

@@ -2,6 +2,7 @@
 // little that beat does at rest is enough for it to wait. For a few seconds it is told to put memory before speed, and then
 // collects in small steps beside the loop, and gives the memory back.
 import { setFlagsFromString } from "node:v8";
+import type { Beat } from "../beat/beat.ts";
 import type { EventStream } from "../event.ts";
 
 /** What fewer entries leave behind is not worth it. */
@@ -11,8 +12,8 @@ const waitMs = 3000;
 /** V8 looks every eight seconds whether it is time to collect, and collects up to three times. */
 const thriftyMs = 15_000;
 
-/** After every start and reload of a large schedule. */
-export function giveBackMemory(events: EventStream): void {
+/** After every start and reload of a large schedule, once no burst is near: sent meanwhile, it would take twice as long. */
+export function giveBackMemory(events: EventStream, beat: Pick<Beat, "isBurstNear">): void {
   let timer: NodeJS.Timeout | undefined;
   const after = (waitedMs: number, step: () => void): void => {
     clearTimeout(timer);
@@ -20,6 +21,10 @@ export function giveBackMemory(events: EventStream): void {
   };
   const spend = (): void => setFlagsFromString("--no-optimize-for-size");
   const save = (): void => {
+    if (beat.isBurstNear(thriftyMs)) {
+      after(waitMs, save);
+      return;
+    }
     setFlagsFromString("--optimize-for-size");
     after(thriftyMs, spend);
   };

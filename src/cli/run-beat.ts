@@ -168,7 +168,7 @@ async function assemble(
   events.subscribe((event) => {
     if (event.type === "broker-connected") void beat.recheck();
   });
-  giveBackMemory(events);
+  giveBackMemory(events, beat);
   return { beat, broker, store, overlap };
 }
 

@@ -1,5 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Ahead } from "../../src/beat/ahead.ts";
+import { Ahead, type ReadyGroup } from "../../src/beat/ahead.ts";
 import { Plan } from "../../src/beat/plan.ts";
 import type { Slot } from "../../src/beat/slot.ts";
 import type { Mark } from "../../src/broker/broker.ts";
@@ -17,6 +18,17 @@ interface Prepared {
   readonly marks: readonly Mark[];
 }
 
+interface WarmUpCall {
+  readonly how: "thoroughly" | "once";
+  readonly sizes: readonly number[];
+  readonly beforeMs: number;
+}
+
+interface Begun {
+  readonly done: Promise<void>;
+  readonly wake: () => Promise<void>;
+}
+
 async function prepare(
   entries: readonly Entry[],
   onMake: (name: string, clock: ManualClock) => void = () => undefined,
@@ -25,19 +37,37 @@ async function prepare(
   const plan = new Plan(() => undefined);
   plan.apply(entries, startAt);
   const prepared: Prepared[] = [];
+  const warmUps: WarmUpCall[] = [];
+  const play = (how: WarmUpCall["how"]) => async (groups: readonly ReadyGroup[], at: number) => {
+    expect(at).toBe(dueAt);
+    warmUps.push({ how, sizes: groups.map(({ slots }) => slots.length), beforeMs: dueAt - clock.now() });
+  };
   const ahead = new Ahead({
     plan,
     clock,
     broker: { prepare: (batch, marks) => prepared.push({ batch, marks }) },
+    warmUp: { thoroughly: play("thoroughly"), once: play("once") },
     createEnvelope: (occurrence) => {
       onMake(occurrence.entry.name, clock);
       return envelopeOf(occurrence);
     },
   });
-  const again = (): Promise<void> => ahead.prepare(dueAt, new AbortController().signal);
-  await again();
+  /** Until it is done, or waits for the time. */
+  const begin = async (): Promise<Begun> => {
+    const nap = new AbortController();
+    const over = new AbortController();
+    const done = ahead.prepare(dueAt, nap.signal).then(() => over.abort());
+    while (!over.signal.aborted && clock.sleepers === 0) await setImmediate();
+    const wake = async (): Promise<void> => {
+      nap.abort();
+      await done;
+    };
+    return { done, wake };
+  };
+  const again = async (): Promise<void> => (await begin()).wake();
+  const begun = await begin();
   const ready = [...plan.slots.values()].filter((slot) => slot.ready !== null);
-  return { clock, plan, prepared, ready, again };
+  return { clock, plan, prepared, ready, again, warmUps, ...begun };
 }
 
 const groupsOf = (slots: readonly Slot[]): number => new Set(slots.map(({ ready }) => ready?.group)).size;
@@ -100,5 +130,39 @@ describe("messages made ahead of their time", () => {
     );
     await again();
     expect(made.slice(60)).toEqual(["e3"]);
+  });
+
+  it("of many are followed by a warm-up with two groups at once, and by a short one right before the time", async () => {
+    const { clock, done, warmUps } = await prepare(many(1201));
+    const atOnce: WarmUpCall = { how: "thoroughly", sizes: [500, 500], beforeMs: 10_000 };
+    expect(warmUps).toEqual([atOnce]);
+    await clock.advance(9900);
+    expect(warmUps).toEqual([atOnce]);
+    await clock.advance(85);
+    await done;
+    expect(warmUps).toEqual([atOnce, { how: "once", sizes: [500, 500], beforeMs: 15 }]);
+  });
+
+  it("of few are followed by none", async () => {
+    const { done, warmUps } = await prepare(many(49));
+    await done;
+    expect(warmUps).toEqual([]);
+  });
+
+  it("are followed by no short warm-up where it would come too late, or where something else is to be done first", async () => {
+    const late = await prepare(many(60));
+    late.clock.jump(9);
+    await late.clock.advance(9985);
+    await late.done;
+    expect(late.warmUps.map(({ how }) => how)).toEqual(["thoroughly"]);
+    const woken = await prepare(many(60));
+    await woken.wake();
+    expect(woken.warmUps.map(({ how }) => how)).toEqual(["thoroughly"]);
+  });
+
+  it("that were made before a reload are warmed up for all the same", async () => {
+    const { again, warmUps } = await prepare(many(60));
+    await again();
+    expect(warmUps.map(({ sizes }) => sizes)).toEqual([[60], [60]]);
   });
 });

@@ -39,6 +39,18 @@ describe("a beat that runs", () => {
     await beat.stop();
   });
 
+  it("knows of a burst that is near, and of none that is far or small", async () => {
+    const many = (size: number) => Array.from({ length: size }, (_, index) => entryOf({ name: `entry ${index}` }));
+    const burst = await stage({ entries: many(1000) });
+    expect([9_999, 10_000, 15_000].map((ms) => burst.beat.isBurstNear(ms))).toEqual([false, true, true]);
+    await burst.clock.advance(10_000);
+    expect([9_999, 10_000].map((ms) => burst.beat.isBurstNear(ms))).toEqual([false, true]);
+    await burst.beat.stop();
+    const few = await stage({ entries: many(999) });
+    expect(few.beat.isBurstNear(minute)).toBe(false);
+    await few.beat.stop();
+  });
+
   it("writes down last run, task id and count, and a line of history", async () => {
     const { beat, clock, store, broker } = await stage();
     await clock.advance(20_000);

@@ -114,11 +114,12 @@ describe.skipIf(!requireService("redis"))("a burst of 1,200 on the same second, 
     await pass(on, 9_000);
     on.clock.jump(20_000);
     await pass(on, 2_000);
-    await goOn(on, 0, depthIs(600 * 3));
+    // It is noticed shortly before the time that was waited for, by then another one is due soon, and is not missed.
+    await goOn(on, 0, depthIs(600 * 3 + 600));
     await pass(on, 9_000);
-    await goOn(on, 0, depthIs(600 * 3 + count));
+    await goOn(on, 0, depthIs(600 * 3 + 600 + count));
     expect(await sent()).toEqual(
-      [...due(names.slice(0, 600), 10, 20, 30, 40), ...due(names.slice(600), 40)].toSorted(),
+      [...due(names.slice(0, 600), 10, 20, 30, 40), ...due(names.slice(600), 30, 40)].toSorted(),
     );
   });
 

@@ -16,8 +16,11 @@ async function ready(entries: readonly Entry[] = entriesOf()) {
   const clock = new ManualClock(startAt);
   const plan = new Plan(() => undefined);
   plan.apply(entries, startAt);
-  const ahead = new Ahead({ plan, clock, broker: {}, createEnvelope: envelopeOf });
-  await ahead.prepare(dueAt, new AbortController().signal);
+  const warmUp = { thoroughly: async () => undefined, once: async () => undefined };
+  const ahead = new Ahead({ plan, clock, broker: {}, createEnvelope: envelopeOf, warmUp });
+  const prepared = ahead.prepare(dueAt, new AbortController().signal);
+  await clock.advance(dueAt - startAt);
+  await prepared;
   return plan;
 }
 

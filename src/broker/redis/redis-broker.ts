@@ -56,6 +56,10 @@ export class RedisBroker implements Broker {
     return batch.length === 0 ? [] : this.#publisher.publish(batch, guard);
   }
 
+  async warmUp(batch: readonly Envelope[], guard: Guard): Promise<void> {
+    await this.#publisher.warmUp(batch, guard);
+  }
+
   prepare(batch: readonly Envelope[], marks: readonly Mark[]): void {
     this.#publisher.prepare(batch, marks);
   }

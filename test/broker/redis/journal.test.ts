@@ -152,9 +152,8 @@ describe.skipIf(!requireService("redis"))("the journal", () => {
   it("does not keep a lease from being given up, however much is in it", async () => {
     await using road = await startLateRoad(server, 5);
     const far = open(road.port);
-    for (let record = 0; record < 1000; record += 1) {
-      await server.client().rpush(journalKey, journalRecord([{ entry: `${record}`, dueAt: 1 }]));
-    }
+    const records = Array.from({ length: 1000 }, (_, record) => journalRecord([{ entry: `${record}`, dueAt: 1 }]));
+    await server.client().rpush(journalKey, ...records);
     await far.leases.release(lease);
     expect(await length()).toBeGreaterThan(900);
     await far.close();

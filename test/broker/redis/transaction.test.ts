@@ -50,6 +50,14 @@ describe.skipIf(!requireService("redis"))("a batch that only the term decides", 
     return texts.reverse().map((text) => decodeMessage(text).envelope.id);
   };
 
+  /** All of the database, as Redis would move it. */
+  const keysAndValues = async (): Promise<ReadonlyMap<string, string | undefined>> => {
+    const client = server.client();
+    const keys = (await client.keys("*")).toSorted();
+    const values = await Promise.all(keys.map((key) => client.dumpBuffer(key)));
+    return new Map(keys.map((key, index) => [key, values[index]?.toString("hex")]));
+  };
+
   /** A batch of which not a byte has arrived, its sender cut off. */
   const loseOnTheWay = async (lane: Lane, send: () => Promise<unknown>): Promise<void> => {
     lane.hold();
@@ -166,5 +174,41 @@ describe.skipIf(!requireService("redis"))("a batch that only the term decides", 
     await expect(publishing).rejects.toThrow("lovage:app:journal");
     await limited.close();
     expect(await sentTo()).toEqual([]);
+  });
+
+  it("is warmed up for without a trace but the queue's name", async () => {
+    await using one = await lead();
+    const names = namesOf(2 * parcel);
+    const batch = names.map(envelopeAt(1));
+    const guard = one.guard(names, 1, true);
+    one.broker.prepare(batch.slice(0, parcel), guard.marks.slice(0, parcel));
+    const keys = await server.client().keys("*");
+    await one.broker.warmUp(batch, guard);
+    const before = await keysAndValues();
+    expect([...before.keys()]).toEqual([...keys, "_kombu.binding.celery"].toSorted());
+    for (let round = 0; round < 3; round += 1) await one.broker.warmUp(batch, { ...guard, term: 0 });
+    expect(await keysAndValues()).toEqual(before);
+    await one.broker.publish(batch, guard);
+    expect(await sentTo()).toEqual(idsAt(names, 1));
+  });
+
+  it("is warmed up for once at a time, where Redis does not answer", async () => {
+    await using road = await startLateRoad(server);
+    await using one = await lead(road.port);
+    const names = namesOf(parcel);
+    const batch = names.map(envelopeAt(1));
+    const guard = one.guard(names, 1, true);
+    await one.broker.warmUp(batch, guard);
+    const lane = road.newest();
+    lane.hold();
+    const held = one.broker.warmUp(batch, guard);
+    held.catch(() => undefined);
+    await waitUntil(() => lane.heldBytes() > 0, { what: "the question to be on its way" });
+    for (let round = 0; round < 20; round += 1) await one.broker.warmUp(batch, guard);
+    const published = one.broker.publish(batch, guard);
+    lane.cut();
+    await expect(held).rejects.toThrow("lost the connection");
+    await published;
+    expect(await sentTo()).toEqual(idsAt(names, 1));
   });
 });

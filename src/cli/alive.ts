@@ -1,6 +1,6 @@
-// A small file beside the beat-record that says when beat last looked at the clock: what `beat status` and container health
-// checks read. A process that hangs stops writing it, which no pidfile could tell.
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+// A small file beside the beat-record that says by its own time when beat last looked at the clock: what `beat status` and
+// container health checks read. A process that hangs stops touching it, which no pidfile could tell.
+import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Beat } from "../beat/beat.ts";
 import { type Instant, systemClock } from "../clock.ts";
@@ -16,18 +16,22 @@ export interface Alive {
   readonly entries: number;
 }
 
-const aliveEveryMs = 2000;
+/** As often as beat looks at the clock. */
+const aliveEveryMs = 5000;
 
 /** Writes, at once where leading begins or ends, until the returned function is called; that also removes the file. */
 export function keepAlive(record: string, beat: Beat, events: EventStream): () => void {
   // What is no file has no place beside it, and a record that several beats share says nothing of one of them.
   if (record === ":memory:" || record.includes("://")) return () => undefined;
   const path = alivePath(record);
+  let written = "";
   const write = (): void => {
     try {
-      const alive: Alive = { pid: process.pid, host: hostname(), ...beat.condition(systemClock.now()) };
-      writeFileSync(`${path}.new`, JSON.stringify(alive));
-      renameSync(`${path}.new`, path);
+      const { lookedAt, ...rest } = beat.condition(systemClock.now());
+      const text = JSON.stringify({ pid: process.pid, host: hostname(), ...rest });
+      if (text !== written || !isThere(path)) replace(path, text);
+      written = text;
+      utimesSync(path, lookedAt / 1000, lookedAt / 1000);
     } catch {
       // A full disk: the file grows old, and says so by its age.
     }
@@ -47,10 +51,22 @@ export function keepAlive(record: string, beat: Beat, events: EventStream): () =
 /** What the beat on this record last said of itself; null where none runs or ran. */
 export function readAlive(record: string): Alive | null {
   try {
-    return JSON.parse(readFileSync(alivePath(record), "utf8")) as Alive;
+    const path = alivePath(record);
+    const lookedAt = Math.round(statSync(path).mtimeMs);
+    return { ...(JSON.parse(readFileSync(path, "utf8")) as Omit<Alive, "lookedAt">), lookedAt };
   } catch {
     return null;
   }
+}
+
+/** As a whole, for somebody may be reading it. This costs a millisecond and more, so it is not done for the time alone. */
+function replace(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text);
+  renameSync(`${path}.new`, path);
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function alivePath(record: string): string {

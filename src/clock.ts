@@ -18,8 +18,11 @@ export interface Clock {
   readonly reach?: (at: Instant, signal?: AbortSignal) => Promise<void>;
 }
 
-/** A timer counts whole milliseconds, and `now()` leaves out a part of one: so long before the time it is sure to have rung. */
-const fineMs = 1;
+/**
+ * A timer counts whole milliseconds, `now()` leaves out a part of one, and a processor that slept takes a while to wake: so long
+ * before the time it is sure to have rung.
+ */
+const fineMs = 3;
 /** Longer than any last part takes: beyond it the wall clock was set back. */
 const longestReachMs = 5;
 

@@ -34,6 +34,11 @@ export interface ReadyGroup {
   readonly slots: readonly DueSlot[];
 }
 
+interface Wait {
+  readonly signal: AbortSignal;
+  readonly isTime: () => boolean;
+}
+
 /** So long before something is due its message is begun: a hundred thousand take some two seconds. */
 export const aheadMs = 4000;
 /** Of a burst; more would only take memory: those behind them are made while these are on their way. */
@@ -42,8 +47,8 @@ const most = 100_000;
 const sliceSize = 100;
 const restMs = 20;
 /** The last warm-up begins so long before the time, if at all: it must be over by then. */
-const lastWarmUpMs = 15;
-const latestWarmUpMs = 10;
+const warmUpMs = { group: 15, single: 7 } as const;
+const leastWarmUpMs = { group: 10, single: 4 } as const;
 /** More take longer, and are no better. */
 const warmUpGroups = 2;
 /** As many as a broker takes at one stroke; fewer are as fast one by one. */
@@ -74,8 +79,23 @@ export class Ahead {
       missing.filter((slot) => !grouped.has(slot)),
       isTime,
     );
-    const groups = [...new Set(due.map(({ ready }) => ready?.group ?? null))].filter((group) => group !== null);
-    if (groups.length > 0) await this.#limberUp(groups.slice(0, warmUpGroups), dueAt, signal, isTime);
+    await this.#warmUp(due, dueAt, { signal, isTime });
+  }
+
+  async #warmUp(due: readonly DueSlot[], dueAt: Instant, { signal, isTime }: Wait): Promise<void> {
+    const { clock, warmUp } = this.#options;
+    const groups = new Set(due.map(({ ready }) => ready?.group ?? null));
+    groups.delete(null);
+    const kind = groups.size > 0 ? "group" : "single";
+    const grouped = [...groups].slice(0, warmUpGroups).flatMap((group) => group?.slots ?? []);
+    if (kind === "group") {
+      await warmUp.thoroughly(grouped, dueAt, isTime);
+      if (!isTime()) settleYoung();
+    }
+    if (isTime()) return;
+    await clock.sleep(dueAt - warmUpMs[kind] - clock.now(), signal);
+    const isLate = signal.aborted || clock.now() > dueAt - leastWarmUpMs[kind];
+    if (!isLate) await warmUp.once(kind === "group" ? grouped : due.slice(0, smallestGroup), dueAt);
   }
 
   async #prepareSingly(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {
@@ -85,20 +105,6 @@ export class Ahead {
       if (index % sliceSize === sliceSize - 1) await setImmediate();
       this.#makeSingle(slot);
     }
-  }
-
-  async #limberUp(
-    groups: readonly ReadyGroup[],
-    dueAt: Instant,
-    signal: AbortSignal,
-    isTime: () => boolean,
-  ): Promise<void> {
-    const { clock, warmUp } = this.#options;
-    await warmUp.thoroughly(groups, dueAt, isTime);
-    if (isTime()) return;
-    settleYoung();
-    await clock.sleep(dueAt - lastWarmUpMs - clock.now(), signal);
-    if (!signal.aborted && clock.now() <= dueAt - latestWarmUpMs) await warmUp.once(groups, dueAt);
   }
 
   async #prepareGroup(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {

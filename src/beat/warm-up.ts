@@ -1,13 +1,13 @@
-// A burst, played shortly before it comes: with copies of what will be due, and with a broker that sends nothing. What has not
-// run for minutes is slow at first, and compiling it takes the processor from the broker: the first thousand messages of a
-// process took three times as long as later ones.
+// What is due soon, played shortly before: with copies of it, and with a broker that sends nothing. What has not run for a while
+// is slow at first, and in a burst, compiling it takes the processor from the broker: a thousand messages took twice as long,
+// and one by itself, too.
 import type { Broker } from "../broker/broker.ts";
 import type { Clock, Instant } from "../clock.ts";
 import type { ReadyGroup } from "./ahead.ts";
 import { isDue } from "./due-order.ts";
 import { Plan } from "./plan.ts";
 import type { Publisher, PublisherOptions } from "./publish.ts";
-import type { Slot } from "./slot.ts";
+import type { DueSlot, Slot } from "./slot.ts";
 import { Turns } from "./steps.ts";
 import { tick } from "./tick.ts";
 
@@ -32,8 +32,10 @@ export interface WarmUpOptions {
 /** So often until what is worth compiling is compiled; the engine keeps it, but not for ever. */
 const firstRounds = 40;
 const laterRounds = 5;
-/** What was played a moment ago needs no rounds. */
+/** What was played a moment ago needs no rounds, and a blink ago nothing at all. */
 const coolsAfterMs = 5000;
+const cooledMs = 500;
+const tickLimit = 500;
 
 export class WarmUp {
   readonly #options: WarmUpOptions;
@@ -45,40 +47,34 @@ export class WarmUp {
   }
 
   /** For when there is time: plays it until it is as fast as it gets. */
-  async thoroughly(groups: readonly ReadyGroup[], dueAt: Instant, isTime: () => boolean): Promise<void> {
-    const { clock } = this.#options;
-    if (clock.monotonic() - this.#playedAt < coolsAfterMs) return;
-    const turns = new Turns(clock);
+  async thoroughly(slots: readonly Slot[], dueAt: Instant, isTime: () => boolean): Promise<void> {
+    if (this.#playedWithin(coolsAfterMs)) return;
+    const turns = new Turns(this.#options.clock);
     for (; this.#rounds > 0; this.#rounds -= 1) {
       if (isTime()) return;
-      await this.once(groups, dueAt);
+      await this.#play(slots, dueAt);
       if (turns.isOver) await turns.pass();
     }
     this.#rounds = laterRounds;
   }
 
   /** Plays it once; takes some milliseconds. */
-  async once(groups: readonly ReadyGroup[], dueAt: Instant): Promise<void> {
-    const { plan, slots: copies } = this.#copy(groups);
-    const publisher = this.#options.perform({ slots: copies, broker: this.#silent() });
-    for (const { slots } of groups) publisher.add(tick(plan, dueAt, slots.length).due);
-    await publisher.flush(0, new AbortController().signal);
-    this.#playedAt = this.#options.clock.monotonic();
+  async once(slots: readonly Slot[], dueAt: Instant): Promise<void> {
+    if (!this.#playedWithin(cooledMs)) await this.#play(slots, dueAt);
   }
 
-  /** As they stand, so that nothing is planned anew, and what is played stays with the copies. */
-  #copy(groups: readonly ReadyGroup[]): Copies {
-    const plan = new Plan(() => undefined);
-    const slots = new Map<string, Slot>();
-    for (const group of groups) {
-      const copies = group.slots.filter(isDue).map((slot) => ({ ...slot }));
-      for (const copy of copies) {
-        copy.ready = copy.ready && { ...copy.ready, group: { slots: copies } };
-        slots.set(copy.entry.name, copy);
-        plan.put(copy);
-      }
+  #playedWithin(ms: number): boolean {
+    return this.#options.clock.monotonic() - this.#playedAt < ms;
+  }
+
+  async #play(slots: readonly Slot[], dueAt: Instant): Promise<void> {
+    const { plan, slots: copies } = copyOf(slots);
+    const publisher = this.#options.perform({ slots: copies, broker: this.#silent() });
+    for (let { due } = tick(plan, dueAt, tickLimit); due.length > 0; { due } = tick(plan, dueAt, tickLimit)) {
+      publisher.add(due);
     }
-    return { plan, slots };
+    await publisher.flush(0, new AbortController().signal);
+    this.#playedAt = this.#options.clock.monotonic();
   }
 
   #silent(): Stage["broker"] {
@@ -92,4 +88,25 @@ export class WarmUp {
       },
     };
   }
+}
+
+/** As they stand, so that nothing is planned anew, and what is played stays with the copies. */
+function copyOf(slots: readonly Slot[]): Copies {
+  const plan = new Plan(() => undefined);
+  const copies = new Map<string, Slot>();
+  const groups = new Map<ReadyGroup, DueSlot[]>();
+  for (const slot of slots) {
+    if (!isDue(slot)) continue;
+    const copy = { ...slot };
+    const group = copy.ready?.group ?? null;
+    if (copy.ready !== null && group !== null) {
+      const together = groups.get(group) ?? [];
+      groups.set(group, together);
+      together.push(copy);
+      copy.ready = { ...copy.ready, group: { slots: together } };
+    }
+    copies.set(copy.entry.name, copy);
+    plan.put(copy);
+  }
+  return { plan, slots: copies };
 }

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { Ahead, type ReadyGroup } from "../../src/beat/ahead.ts";
+import { Ahead } from "../../src/beat/ahead.ts";
 import { Plan } from "../../src/beat/plan.ts";
 import type { Slot } from "../../src/beat/slot.ts";
 import type { Mark } from "../../src/broker/broker.ts";
@@ -20,7 +20,7 @@ interface Prepared {
 
 interface WarmUpCall {
   readonly how: "thoroughly" | "once";
-  readonly sizes: readonly number[];
+  readonly size: number;
   readonly beforeMs: number;
 }
 
@@ -38,9 +38,9 @@ async function prepare(
   plan.apply(entries, startAt);
   const prepared: Prepared[] = [];
   const warmUps: WarmUpCall[] = [];
-  const play = (how: WarmUpCall["how"]) => async (groups: readonly ReadyGroup[], at: number) => {
+  const play = (how: WarmUpCall["how"]) => async (slots: readonly Slot[], at: number) => {
     expect(at).toBe(dueAt);
-    warmUps.push({ how, sizes: groups.map(({ slots }) => slots.length), beforeMs: dueAt - clock.now() });
+    warmUps.push({ how, size: slots.length, beforeMs: dueAt - clock.now() });
   };
   const ahead = new Ahead({
     plan,
@@ -134,19 +134,20 @@ describe("messages made ahead of their time", () => {
 
   it("of many are followed by a warm-up with two groups at once, and by a short one right before the time", async () => {
     const { clock, done, warmUps } = await prepare(many(1201));
-    const atOnce: WarmUpCall = { how: "thoroughly", sizes: [500, 500], beforeMs: 10_000 };
+    const atOnce: WarmUpCall = { how: "thoroughly", size: 1000, beforeMs: 10_000 };
     expect(warmUps).toEqual([atOnce]);
     await clock.advance(9900);
     expect(warmUps).toEqual([atOnce]);
     await clock.advance(85);
     await done;
-    expect(warmUps).toEqual([atOnce, { how: "once", sizes: [500, 500], beforeMs: 15 }]);
+    expect(warmUps).toEqual([atOnce, { how: "once", size: 1000, beforeMs: 15 }]);
   });
 
-  it("of few are followed by none", async () => {
-    const { done, warmUps } = await prepare(many(49));
+  it("of few are followed by a short one only", async () => {
+    const { done, warmUps, clock } = await prepare(many(49));
+    await clock.advance(9993);
     await done;
-    expect(warmUps).toEqual([]);
+    expect(warmUps).toEqual([{ how: "once", size: 49, beforeMs: 7 }]);
   });
 
   it("are followed by no short warm-up where it would come too late, or where something else is to be done first", async () => {
@@ -163,6 +164,6 @@ describe("messages made ahead of their time", () => {
   it("that were made before a reload are warmed up for all the same", async () => {
     const { again, warmUps } = await prepare(many(60));
     await again();
-    expect(warmUps.map(({ sizes }) => sizes)).toEqual([[60], [60]]);
+    expect(warmUps.map(({ size }) => size)).toEqual([60, 60]);
   });
 });

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { ReadyGroup } from "../../src/beat/ahead.ts";
 import { isDue } from "../../src/beat/due-order.ts";
 import { markOf, type Occurrence, scheduledOccurrence } from "../../src/beat/occurrence.ts";
 import { Plan } from "../../src/beat/plan.ts";
@@ -22,13 +21,12 @@ interface Played {
   readonly guard: Guard;
 }
 
-function readyGroup(slots: readonly DueSlot[]): ReadyGroup {
+function readyGroup(slots: readonly DueSlot[]): void {
   const group = { slots };
   for (const slot of slots) {
     const envelope = envelopeOf(scheduledOccurrence(slot));
     slot.ready = { entry: slot.entry, dueAt, envelope, group };
   }
-  return group;
 }
 
 function prepare(warmUpBroker?: (played: Played) => Promise<void>) {
@@ -40,7 +38,8 @@ function prepare(warmUpBroker?: (played: Played) => Promise<void>) {
   );
   plan.apply(entries, startAt);
   const slots = [...plan.slots.values()].filter(isDue);
-  const groups = [readyGroup(slots.slice(0, 60)), readyGroup(slots.slice(60))];
+  readyGroup(slots.slice(0, 60));
+  readyGroup(slots.slice(60));
   const played: Played[] = [];
   const memory = new MemoryBroker({ clock });
   let performed = 0;
@@ -66,24 +65,25 @@ function prepare(warmUpBroker?: (played: Played) => Promise<void>) {
       });
     },
   });
-  return { clock, events, plan, slots, groups, played, memory, warmUp, performed: () => performed };
+  return { clock, events, plan, slots, played, memory, warmUp, performed: () => performed };
 }
 
 describe("a warm-up", () => {
   it("plays every message of its groups up to the broker, as it would be sent", async () => {
-    const { warmUp, groups, slots, played } = prepare();
+    const { warmUp, slots, played } = prepare();
     const meant: readonly Occurrence[] = slots.map(scheduledOccurrence);
-    await warmUp.once(groups, dueAt);
+    await warmUp.once(slots, dueAt);
     expect(played.flatMap(({ batch }) => batch)).toEqual(slots.map(({ ready }) => ready?.envelope));
     expect(played.flatMap(({ guard }) => guard.marks)).toEqual(meant.map(markOf));
     expect(played.every(({ guard }) => guard.scope === "app" && guard.isNew === true)).toBe(true);
   });
 
   it("sends nothing, moves nothing and says nothing", async () => {
-    const { warmUp, groups, slots, plan, events, memory } = prepare();
+    const { warmUp, slots, plan, events, memory, clock } = prepare();
     const before = slots.map((slot) => ({ ...slot }));
-    await warmUp.thoroughly(groups, dueAt, never);
-    await warmUp.once(groups, dueAt);
+    await warmUp.thoroughly(slots, dueAt, never);
+    await clock.advance(1000);
+    await warmUp.once(slots, dueAt);
     expect(slots.map((slot) => ({ ...slot }))).toEqual(before);
     expect(slots.every((slot, index) => slot.ready === before[index]?.ready)).toBe(true);
     expect(plan.dueBy(dueAt, 1000)).toHaveLength(120);
@@ -94,39 +94,59 @@ describe("a warm-up", () => {
 
   it("waits for no broker, and does not mind what it says", async () => {
     const mute = prepare(() => new Promise(() => undefined));
-    await mute.warmUp.once(mute.groups, dueAt);
+    await mute.warmUp.once(mute.slots, dueAt);
     expect(mute.played.length).toBeGreaterThan(0);
     const deaf = prepare(() => Promise.reject(new Error("away")));
-    await deaf.warmUp.once(deaf.groups, dueAt);
+    await deaf.warmUp.once(deaf.slots, dueAt);
     expect(deaf.played.length).toBeGreaterThan(0);
   });
 
   it("is long the first time and short later, and left out while all is warm", async () => {
-    const { warmUp, groups, clock, performed } = prepare();
-    await warmUp.thoroughly(groups, dueAt, never);
+    const { warmUp, slots, clock, performed } = prepare();
+    await warmUp.thoroughly(slots, dueAt, never);
     const first = performed();
-    await warmUp.thoroughly(groups, dueAt, never);
+    await warmUp.thoroughly(slots, dueAt, never);
     expect(performed()).toBe(first);
     await clock.advance(60_000);
-    await warmUp.thoroughly(groups, dueAt, never);
+    await warmUp.thoroughly(slots, dueAt, never);
     const later = performed() - first;
     expect(later).toBeGreaterThan(0);
     expect(later).toBeLessThan(first / 4);
   });
 
   it("ends when it is time, and goes on where it was the next time", async () => {
-    const { warmUp, groups, clock, performed } = prepare();
-    await warmUp.thoroughly(groups, dueAt, () => performed() >= 3);
+    const { warmUp, slots, clock, performed } = prepare();
+    await warmUp.thoroughly(slots, dueAt, () => performed() >= 3);
     expect(performed()).toBe(3);
     await clock.advance(60_000);
-    await warmUp.thoroughly(groups, dueAt, never);
+    await warmUp.thoroughly(slots, dueAt, never);
     expect(performed()).toBe(40);
   });
 
+  it("is not played again within a blink", async () => {
+    const { warmUp, slots, clock, performed } = prepare();
+    await warmUp.once(slots, dueAt);
+    await clock.advance(499);
+    await warmUp.once(slots, dueAt);
+    expect(performed()).toBe(1);
+    await clock.advance(1);
+    await warmUp.once(slots, dueAt);
+    expect(performed()).toBe(2);
+  });
+
+  it("plays what has no group, too, made ahead or not", async () => {
+    const { warmUp, slots, played } = prepare();
+    for (const slot of slots) slot.ready = slot.ready && { ...slot.ready, group: null };
+    const [first] = slots;
+    if (first !== undefined) first.ready = null;
+    await warmUp.once(slots.slice(0, 3), dueAt);
+    expect(played.flatMap(({ guard }) => guard.marks.map(({ entry }) => entry))).toEqual(["e0", "e1", "e2"]);
+  });
+
   it("leaves out who is not due any more", async () => {
-    const { warmUp, groups, plan, played } = prepare();
+    const { warmUp, slots, plan, played } = prepare();
     plan.setPaused(new Map([["e1", { by: "test", reason: null, at: startAt }]]), startAt + 9000);
-    await warmUp.once(groups, dueAt);
+    await warmUp.once(slots, dueAt);
     const names = played.flatMap(({ guard }) => guard.marks.map(({ entry }) => entry));
     expect(names).toHaveLength(119);
     expect(names).not.toContain("e1");

@@ -25,7 +25,7 @@ import {
 } from "./publish.ts";
 import { publishScript } from "./publish-script.ts";
 import { type Misfit, readMisfit, scopeKeys } from "./scripts.ts";
-import { type Fault, lookOnly, pushParcels } from "./transaction.ts";
+import { type Fault, pushParcels } from "./transaction.ts";
 
 export interface PublisherContext {
   readonly url: string;
@@ -55,7 +55,6 @@ export class RedisPublisher {
   readonly #shelf = new ParcelShelf();
   /** WATCH belongs to a connection: one batch of transactions at a time. */
   #transactions: Promise<unknown> = Promise.resolve();
-  #isWarmingUp = false;
 
   constructor(context: PublisherContext) {
     this.#context = context;
@@ -93,27 +92,6 @@ export class RedisPublisher {
       const end = chunk.start + chunk.messages.length;
       this.#shelf.put(parcelOf(chunk, marks), batch.slice(chunk.start, end), marks.slice(chunk.start, end));
     }
-  }
-
-  /** Everything of transactions but what they carry. One at a time: where Redis is away nothing is to line up here. */
-  async warmUp(batch: readonly Envelope[], guard: Guard): Promise<void> {
-    if (this.#isWarmingUp || !isForTransactions(batch, guard)) return;
-    this.#isWarmingUp = true;
-    const turn = this.#transactions.then(() => this.#look(batch, guard));
-    this.#transactions = turn.catch(() => undefined);
-    try {
-      await turn;
-    } finally {
-      this.#isWarmingUp = false;
-    }
-  }
-
-  async #look(batch: readonly Envelope[], guard: Guard): Promise<void> {
-    const { connection, prefix } = this.#context;
-    const guarded = { batch, guard, targetsOf: await this.#route(batch) };
-    const parcels = [...this.#transactionsOf(guarded, 0)].flat();
-    const keys = scopeKeys(prefix, guard.scope);
-    await connection.run((client) => lookOnly({ connection, client, keys, term: "", link: "" }, parcels), [keys.term]);
   }
 
   async #publishNew(guarded: Guarded): Promise<readonly PublishOutcome[]> {

@@ -5,7 +5,7 @@ import type { Envelope } from "../../protocol/envelope.ts";
 import { queueKeys } from "../../protocol/kombu.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import { runScript } from "../../redis/script.ts";
-import type { Broker, Guard, Mark, PublishOutcome } from "../broker.ts";
+import { type Broker, type Guard, type Mark, type PublishOutcome, StaleTermError } from "../broker.ts";
 import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
 import { type BrokerConnection, type BrokerConnectionOptions, describeConnection } from "./connection.ts";
@@ -22,6 +22,9 @@ export interface RedisBrokerOptions extends BrokerConnectionOptions {
   readonly clock?: Clock;
 }
 
+/** Terms are times and grow: nobody leads under this one, and Redis refuses whatever comes under it. */
+const neverLed = 0;
+
 export class RedisBroker implements Broker {
   readonly url: string;
   readonly leases: RedisLeases;
@@ -33,6 +36,7 @@ export class RedisBroker implements Broker {
   /** Consumers and listeners that somebody may not have closed. */
   readonly #open = new Set<Endpoint>();
   #closed = false;
+  #isWarmingUp = false;
   readonly #prefix: string;
   readonly #db: number;
 
@@ -57,7 +61,16 @@ export class RedisBroker implements Broker {
   }
 
   async warmUp(batch: readonly Envelope[], guard: Guard): Promise<void> {
-    await this.#publisher.warmUp(batch, guard);
+    // Where Redis is away, nothing is to line up here.
+    if (this.#isWarmingUp) return;
+    this.#isWarmingUp = true;
+    try {
+      await this.publish(batch, { ...guard, term: neverLed });
+    } catch (error) {
+      if (!(error instanceof StaleTermError)) throw error;
+    } finally {
+      this.#isWarmingUp = false;
+    }
   }
 
   prepare(batch: readonly Envelope[], marks: readonly Mark[]): void {

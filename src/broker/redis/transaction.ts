@@ -54,12 +54,6 @@ export async function pushParcels(common: Transactions, transactions: Iterator<r
   return { sent, fault: null };
 }
 
-/** As before a transaction that does not come. */
-export async function lookOnly(common: Transactions, parcels: readonly Parcel[]): Promise<void> {
-  await lookAt(common, parcels);
-  await common.client.unwatch();
-}
-
 interface Coming {
   readonly parcels: readonly Parcel[];
   readonly look: Promise<Fault | null>;

@@ -176,7 +176,7 @@ describe.skipIf(!requireService("redis"))("a batch that only the term decides", 
     expect(await sentTo()).toEqual([]);
   });
 
-  it("is warmed up for without a trace but the queue's name", async () => {
+  it("is warmed up for without a trace but the names of queue and connection, large or small", async () => {
     await using one = await lead();
     const names = namesOf(2 * parcel);
     const batch = names.map(envelopeAt(1));
@@ -185,8 +185,9 @@ describe.skipIf(!requireService("redis"))("a batch that only the term decides", 
     const keys = await server.client().keys("*");
     await one.broker.warmUp(batch, guard);
     const before = await keysAndValues();
-    expect([...before.keys()]).toEqual([...keys, "_kombu.binding.celery"].toSorted());
-    for (let round = 0; round < 3; round += 1) await one.broker.warmUp(batch, { ...guard, term: 0 });
+    expect([...before.keys()]).toEqual([...keys, "_kombu.binding.celery", "lovage:app:link"].toSorted());
+    for (let round = 0; round < 3; round += 1) await one.broker.warmUp(batch, guard);
+    await one.broker.warmUp(batch.slice(0, 3), { ...guard, marks: guard.marks.slice(0, 3) });
     expect(await keysAndValues()).toEqual(before);
     await one.broker.publish(batch, guard);
     expect(await sentTo()).toEqual(idsAt(names, 1));

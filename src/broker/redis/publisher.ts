@@ -94,6 +94,11 @@ export class RedisPublisher {
     }
   }
 
+  /** A large batch that goes by script would carry all of its messages to Redis, to be refused there. */
+  isCheapToRefuse(batch: readonly Envelope[], guard: Guard): boolean {
+    return batch.length < smallestTransaction || isForTransactions(batch, guard);
+  }
+
   async #publishNew(guarded: Guarded): Promise<readonly PublishOutcome[]> {
     const { connection, prefix, journal, links } = this.#context;
     const { batch, guard } = guarded;

@@ -62,7 +62,7 @@ export class RedisBroker implements Broker {
 
   async warmUp(batch: readonly Envelope[], guard: Guard): Promise<void> {
     // Where Redis is away, nothing is to line up here.
-    if (this.#isWarmingUp) return;
+    if (this.#isWarmingUp || !this.#publisher.isCheapToRefuse(batch, guard)) return;
     this.#isWarmingUp = true;
     try {
       await this.publish(batch, { ...guard, term: neverLed });

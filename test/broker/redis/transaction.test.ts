@@ -193,6 +193,14 @@ describe.skipIf(!requireService("redis"))("a batch that only the term decides", 
     expect(await sentTo()).toEqual(idsAt(names, 1));
   });
 
+  it("is not warmed up for where that would carry its messages to Redis", async () => {
+    await using one = await lead();
+    const names = namesOf(parcel);
+    const twice = [...names, ...names];
+    await one.broker.warmUp(twice.map(envelopeAt(1)), one.guard(twice, 1, true));
+    expect((await keysAndValues()).has("_kombu.binding.celery")).toBe(false);
+  });
+
   it("is warmed up for once at a time, where Redis does not answer", async () => {
     await using road = await startLateRoad(server);
     await using one = await lead(road.port);

@@ -63,8 +63,8 @@ export class Ahead {
   }
 
   /**
-   * Resolves when the messages of what is due at `dueAt` are made, as many as time and memory allow; of many, shortly before
-   * the time. Never rejects.
+   * Makes the messages of what is due at `dueAt`, as many as time and memory allow, and resolves some milliseconds before that
+   * time, when they were played once more. Never rejects.
    */
   async prepare(dueAt: Instant, signal: AbortSignal): Promise<void> {
     const due = this.#options.plan.dueBy(dueAt, most);

@@ -21,6 +21,8 @@ export interface Missed {
  * A busy machine makes things late; only sleep, a clock change or a beat that was away makes them missed.
  */
 export const lateMs = 5000;
+/** Occurrences taken at once: the publisher gets its turn in between. */
+export const tickLimit = 500;
 
 /** Per tick; shared by all entries that missed something. */
 const countBudget = 200_000;

@@ -5,7 +5,7 @@ import type { Emit } from "../event.ts";
 import { type Ahead, aheadMs } from "./ahead.ts";
 import type { Plan } from "./plan.ts";
 import type { Publisher } from "./publish.ts";
-import { type Tick, tick } from "./tick.ts";
+import { type Tick, tick, tickLimit } from "./tick.ts";
 
 export interface TickerOptions {
   readonly plan: Plan;
@@ -20,8 +20,6 @@ export interface TickerOptions {
   readonly onJump: (byMs: number) => void;
 }
 
-/** Occurrences taken at once: the publisher gets its turn in between. */
-const tickLimit = 500;
 /** With so many unsent the rest waits in the plan: it costs no memory there, and goes by its entry's policy afterwards. */
 const backlogLimit = 100_000;
 const backlogPauseMs = 50;

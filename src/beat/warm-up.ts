@@ -9,7 +9,7 @@ import { Plan } from "./plan.ts";
 import type { Publisher, PublisherOptions } from "./publish.ts";
 import type { DueSlot, Slot } from "./slot.ts";
 import { Turns } from "./steps.ts";
-import { tick } from "./tick.ts";
+import { tick, tickLimit } from "./tick.ts";
 
 /** What a burst is played with. */
 export interface Stage {
@@ -35,7 +35,6 @@ const laterRounds = 5;
 /** What was played a moment ago needs no rounds, and a blink ago nothing at all. */
 const coolsAfterMs = 5000;
 const cooledMs = 500;
-const tickLimit = 500;
 
 export class WarmUp {
   readonly #options: WarmUpOptions;

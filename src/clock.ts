@@ -37,6 +37,18 @@ export async function sleepUntil(clock: Clock, at: Instant, mostMs: number, sign
   await clock.reach(at, signal);
 }
 
+/** A round that is nearer than this part of what lies between two is that of which one just comes. */
+const justNow = 0.1;
+
+/**
+ * How long until the next of the rounds that come every `everyMs`, or a little longer. To all of a process that wait for them
+ * they come at the same time: that of a processor waking up costs far more than what there is to do then.
+ */
+export function untilRoundMs(clock: Clock, everyMs: number): number {
+  const leftMs = everyMs - (clock.monotonic() % everyMs);
+  return Math.ceil(leftMs < everyMs * justNow ? leftMs + everyMs : leftMs);
+}
+
 /** Timers take no more; a longer wait is made of several. */
 const longestTimerMs = 2 ** 31 - 1;
 

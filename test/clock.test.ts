@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { sleepUntil, systemClock } from "../src/clock.ts";
+import { sleepUntil, systemClock, untilRoundMs } from "../src/clock.ts";
 import { ManualClock } from "./helper/manual-clock.ts";
 
 const hourMs = 3_600_000;
@@ -43,6 +43,34 @@ describe("sleeping until an instant", () => {
     await clock.advance(1);
     await slept;
     expect(wokeAt).toBe(5000);
+  });
+});
+
+describe("rounds", () => {
+  it("come at the same time to all that wait for them, however long each was busy, and seldom ones with the frequent", async () => {
+    const clock = new ManualClock(0);
+    const woke = { often: [] as number[], seldom: [] as number[] };
+    const wait = async (everyMs: number, busyMs: number, at: number[]): Promise<void> => {
+      for (;;) {
+        await clock.sleep(untilRoundMs(clock, everyMs));
+        at.push(clock.monotonic());
+        await clock.sleep(busyMs);
+      }
+    };
+    await clock.advance(1234.5);
+    void wait(5000, 700.25, woke.often);
+    void wait(20_000, 30.75, woke.seldom);
+    await clock.advance(60_000);
+    expect(woke.often.map(Math.floor)).toEqual(Array.from({ length: 12 }, (_, index) => 5000 * (index + 1)));
+    expect(woke.seldom.map(Math.floor)).toEqual([20_000, 40_000, 60_000]);
+  });
+
+  it("are whole, after what ended a little too early", async () => {
+    const clock = new ManualClock(0);
+    await clock.advance(4999.5);
+    expect(untilRoundMs(clock, 5000)).toBe(5001);
+    await clock.advance(0.5);
+    expect(untilRoundMs(clock, 5000)).toBe(5000);
   });
 });
 

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { type BackoffOptions, backoff } from "../backoff.ts";
 import type { Lease, LeaseHolder, LeaseKeeper, LeaseOwner } from "../broker/lease.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, untilRoundMs } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 
@@ -83,17 +83,17 @@ export class Leader {
   /** Renews until `signal` is aborted or the lease is lost; true when it was lost. */
   async keep(lease: Lease, signal: AbortSignal): Promise<boolean> {
     const { leases, clock, emit, leaseMs } = this.#options;
-    let isReported = false;
+    let isFailing = false;
     while (!signal.aborted) {
-      await clock.sleep(leaseMs / 3, signal);
+      await clock.sleep(isFailing ? leaseMs / 10 : untilRoundMs(clock, leaseMs / 2), signal);
       if (signal.aborted) return false;
       try {
         if (!(await leases.renew(lease, leaseMs))) return true;
-        isReported = false;
+        isFailing = false;
         this.#options.onRenewed();
       } catch (error) {
-        if (!isReported) emit({ type: "failure", where: "cannot renew the lease", reason: messageOf(error) });
-        isReported = true;
+        if (!isFailing) emit({ type: "failure", where: "cannot renew the lease", reason: messageOf(error) });
+        isFailing = true;
         // Leading ends when somebody else has taken over, which the broker tells on the next renewal or refuses on the
         // next publish; until then nothing can be sent twice.
       }

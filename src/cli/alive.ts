@@ -3,7 +3,7 @@
 import { readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Beat } from "../beat/beat.ts";
-import { type Instant, systemClock } from "../clock.ts";
+import { type Instant, systemClock, untilRoundMs } from "../clock.ts";
 import type { EventStream } from "../event.ts";
 
 export interface Alive {
@@ -36,13 +36,19 @@ export function keepAlive(record: string, beat: Beat, events: EventStream): () =
       // A full disk: the file grows old, and says so by its age.
     }
   };
-  write();
-  const timer = setInterval(write, aliveEveryMs);
+  const stopping = new AbortController();
+  const writeInRounds = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      write();
+      await systemClock.sleep(untilRoundMs(systemClock, aliveEveryMs), stopping.signal);
+    }
+  };
+  void writeInRounds();
   const unsubscribe = events.subscribe((event) => {
     if (event.type === "beat-started" || event.type === "beat-lost-lease") write();
   });
   return () => {
-    clearInterval(timer);
+    stopping.abort();
     unsubscribe();
     rmSync(path, { force: true });
   };

@@ -1,6 +1,6 @@
 // Tells one URL again and again that all is well. What watches it raises the alarm when the pings stop: the only alarm that
 // works when the whole machine is gone.
-import type { Clock } from "../clock.ts";
+import { type Clock, untilRoundMs } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import type { Service } from "../service.ts";
 import { knock, type KnockOptions } from "./knock.ts";
@@ -44,7 +44,7 @@ export class DeadMansSwitch implements Service {
     while (!signal.aborted) {
       const isTold = isWell();
       if (isTold) await this.#ping();
-      await clock.sleep(isTold ? everyMs : Math.min(everyMs, lookMs), signal);
+      await clock.sleep(untilRoundMs(clock, isTold ? everyMs : Math.min(everyMs, lookMs)), signal);
     }
   }
 

@@ -3,7 +3,7 @@
 // a program from a process of many hundred megabytes would hold up its loop each time.
 import { type ChildProcess, spawn } from "node:child_process";
 import { backoff } from "../backoff.ts";
-import type { Clock } from "../clock.ts";
+import { type Clock, untilRoundMs } from "../clock.ts";
 import { messageOf } from "../error.ts";
 import type { Emit } from "../event.ts";
 import { oneLine } from "../log-text.ts";
@@ -107,7 +107,7 @@ export class Systemd {
     while (!signal.aborted) {
       if (!this.#isReady) this.#tell(`EXTEND_TIMEOUT_USEC=${startMs * 1000}`);
       this.refresh();
-      await clock.sleep(statusMs, signal);
+      await clock.sleep(untilRoundMs(clock, statusMs), signal);
     }
   }
 

@@ -1,7 +1,7 @@
 // Tells monitors that a node is there, that it is alive, and that it goes.
 import { loadavg, type } from "node:os";
 import { readFileSync } from "node:fs";
-import type { Clock } from "../clock.ts";
+import { type Clock, untilRoundMs } from "../clock.ts";
 import type { Service } from "../service.ts";
 import type { EventSink } from "./event-sink.ts";
 
@@ -48,7 +48,8 @@ export class Heartbeat implements Service {
 
   async #beat(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await this.#options.clock.sleep(this.#intervalMs, signal);
+      const { clock } = this.#options;
+      await clock.sleep(untilRoundMs(clock, this.#intervalMs), signal);
       if (signal.aborted) return;
       this.#send("worker-heartbeat");
     }

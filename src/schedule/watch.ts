@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import type { Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { systemClock, untilRoundMs } from "../clock.ts";
 import { findScheduleFiles } from "./files.ts";
 import { watchFolders } from "./watch-folders.ts";
 
@@ -37,19 +38,28 @@ export async function watchSchedules(
   const { debounceMs = 200, poll = false, onError = () => undefined } = options;
   let known = await fingerprint(paths, addContent);
   let looks = await fingerprint(paths, addLooks);
-  const debounced = debounce(debounceMs, onError, async () => {
-    if (!poll) await folders.renew();
-    const present = await fingerprint(paths, addContent);
-    if (present === known) return;
-    known = present;
-    onChange();
-  });
+  const debounced = debounce(
+    () => debounceMs,
+    onError,
+    async () => {
+      if (!poll) await folders.renew();
+      const present = await fingerprint(paths, addContent);
+      if (present === known) return;
+      known = present;
+      onChange();
+    },
+  );
   const folders = watchFolders(paths, debounced.call, onError);
-  const looking = repeat(poll ? POLL_MS : LOOK_MS, onError, async () => {
-    const present = await fingerprint(paths, addLooks);
-    if (present !== looks) debounced.call();
-    looks = present;
-  });
+  const lookMs = poll ? POLL_MS : LOOK_MS;
+  const looking = repeat(
+    () => untilRoundMs(systemClock, lookMs),
+    onError,
+    async () => {
+      const present = await fingerprint(paths, addLooks);
+      if (present !== looks) debounced.call();
+      looks = present;
+    },
+  );
   if (!poll) await folders.renew();
   // What changed while the watches were not there yet.
   debounced.call();
@@ -98,7 +108,7 @@ interface Debounced extends Repeated {
 }
 
 /** Runs `act` once a burst of calls is over, and never twice at a time. */
-function debounce(waitMs: number, onError: (error: unknown) => void, act: () => Promise<void>): Debounced {
+function debounce(waitMs: () => number, onError: (error: unknown) => void, act: () => Promise<void>): Debounced {
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
   let isStopped = false;
@@ -108,7 +118,7 @@ function debounce(waitMs: number, onError: (error: unknown) => void, act: () => 
       if (isStopped) return;
       timer = setTimeout(() => {
         running = running.then(() => (isStopped ? undefined : act())).catch(onError);
-      }, waitMs);
+      }, waitMs());
     },
     stop: async () => {
       isStopped = true;
@@ -118,8 +128,8 @@ function debounce(waitMs: number, onError: (error: unknown) => void, act: () => 
   };
 }
 
-function repeat(everyMs: number, onError: (error: unknown) => void, act: () => Promise<void>): Repeated {
-  const again = debounce(everyMs, onError, async () => {
+function repeat(waitMs: () => number, onError: (error: unknown) => void, act: () => Promise<void>): Repeated {
+  const again = debounce(waitMs, onError, async () => {
     await act().finally(again.call);
   });
   again.call();

@@ -1,5 +1,6 @@
 // Hears a fanout exchange over a connection that comes back by itself. What is published while it is away is missed.
 import { backoff } from "../../backoff.ts";
+import { untilRoundMs } from "../../clock.ts";
 import { messageOf } from "../../error.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
 import { decodeMessage } from "../../protocol/kombu.ts";
@@ -53,7 +54,7 @@ export class RedisListener implements Listener {
         if (this.#isLost) await this.#connect();
         else await this.#connection?.run((client) => client.ping());
         attempt = 0;
-        await this.#bell.wait(checkMs);
+        await this.#bell.wait(untilRoundMs(this.#context.clock, checkMs));
       } catch (error) {
         if (this.#ended.signal.aborted) return;
         const retryInMs = backoff(attempt, retry);

@@ -39,12 +39,14 @@ export async function startOurs({ redis, folder }: Stage): Promise<Beat> {
 }
 
 export async function isLeading(beat: Beat, timeoutMs = 300_000): Promise<void> {
-  await waitUntil(() => alive(beat) && beat.output().includes("leading scope"), {
+  const hasEnded = (): boolean => beat.exitCode() !== undefined;
+  await waitUntil(() => hasEnded() || beat.output().includes("leading scope"), {
     what: "beat to lead",
     timeoutMs,
     everyMs: 5,
     detail: beat.output,
   });
+  alive(beat);
 }
 
 /** Python Celery's beat with this module. It logs warnings only, as it does unless told otherwise. */

@@ -23,14 +23,19 @@ export interface Missed {
 export const lateMs = 5000;
 /** Occurrences taken at once: the publisher gets its turn in between. */
 export const tickLimit = 500;
+/** Of a long burst, once it is under way: the publisher is not to wait for us, either. */
+export const longTickLimit = 2000;
 
 /** Per tick; shared by all entries that missed something. */
 const countBudget = 200_000;
 const countPerEntry = 1000;
 
-/** Takes at most about `limit` occurrences from the plan: what is due first, then what is being made up. */
-export function tick(plan: Plan, now: Instant, limit: number): Tick {
-  const taking: Taking = { plan, now, due: [], missed: [], budget: countBudget };
+/**
+ * Takes at most about `limit` occurrences from the plan: what is due first, then what is being made up. Where much is due,
+ * `inTimeAt` is when it began to be taken; what was in time then is so still.
+ */
+export function tick(plan: Plan, now: Instant, limit: number, inTimeAt = now): Tick {
+  const taking: Taking = { plan, now, lateFrom: inTimeAt - lateMs, due: [], missed: [], budget: countBudget };
   while (taking.due.length < limit) {
     const slot = plan.popDue(now);
     if (slot === undefined) break;
@@ -56,6 +61,7 @@ function withGroup(plan: Plan, slot: DueSlot): readonly DueSlot[] {
 interface Taking {
   readonly plan: Plan;
   readonly now: Instant;
+  readonly lateFrom: Instant;
   readonly due: Occurrence[];
   readonly missed: Missed[];
   budget: number;
@@ -71,8 +77,8 @@ function guarded({ plan }: Taking, slot: DueSlot, act: () => void): void {
 }
 
 function takeOrMakeUp(taking: Taking, slot: DueSlot): void {
-  const { plan, now } = taking;
-  if (slot.sendAt >= now - lateMs && slot.sendAt > Math.max(plan.aliveSince, slot.resumedAt)) {
+  const { plan, lateFrom } = taking;
+  if (slot.sendAt >= lateFrom && slot.sendAt > Math.max(plan.aliveSince, slot.resumedAt)) {
     take(taking, slot, "scheduled");
     plan.put(slot);
   } else makeUp(taking, slot);

@@ -1,20 +1,20 @@
 // Looks at the clock when something is due, and every few seconds in any case, so that sleep and clock changes heal.
 import { setImmediate } from "node:timers/promises";
-import { type Clock, type Instant, sleepUntil } from "../clock.ts";
+import { type Clock, type Instant, sleepUntil, untilRoundMs } from "../clock.ts";
 import type { Emit } from "../event.ts";
 import { type Ahead, aheadMs } from "./ahead.ts";
 import type { Plan } from "./plan.ts";
 import type { Publisher } from "./publish.ts";
-import { type Tick, tick, tickLimit } from "./tick.ts";
+import { lateMs, longTickLimit, type Tick, tick, tickLimit } from "./tick.ts";
 
 export interface TickerOptions {
   readonly plan: Plan;
-  readonly publisher: Publisher;
+  readonly publisher: Pick<Publisher, "unsent">;
   readonly onDue: (due: Tick["due"]) => void;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly maxIntervalMs: number;
-  readonly ahead: Ahead;
+  readonly ahead: Pick<Ahead, "prepare">;
   readonly onMissed: (missed: Tick["missed"]) => void;
   /** The wall clock has moved against the monotonic one, backwards where `byMs` is negative. */
   readonly onJump: (byMs: number) => void;
@@ -23,6 +23,10 @@ export interface TickerOptions {
 /** With so many unsent the rest waits in the plan: it costs no memory there, and goes by its entry's policy afterwards. */
 const backlogLimit = 100_000;
 const backlogPauseMs = 50;
+/** With so many unsent the publisher has enough to do. */
+const enoughUnsent = 10_000;
+/** A burst may take so long to be taken from the plan; what is later than that by then was missed. */
+const longestBurstMs = 60_000;
 /** The end of a rest that is longer is met to a fraction of a millisecond; that costs a millisecond of work each time. */
 const calmMs = 100;
 /** A wall clock that moved by more than this against the monotonic one has jumped. */
@@ -33,6 +37,8 @@ export class Ticker {
   #nap = new AbortController();
   /** Wall clock minus monotonic clock; constant while nobody touches the wall clock. */
   #offset: number;
+  /** Since when there has been something due all the time, without a gap in which nobody looked. */
+  #busySince: Instant | null = null;
 
   /** When the ticker last looked at the clock, or began to. */
   lookedAt: Instant;
@@ -61,17 +67,32 @@ export class Ticker {
 
   #tick(): void {
     const { plan, clock, onDue, onMissed } = this.#options;
-    if (this.#isBacklogged()) return;
-    const { due, missed } = tick(plan, clock.now(), tickLimit);
+    if (this.#isBacklogged()) {
+      this.#busySince = null;
+      return;
+    }
+    const now = clock.now();
+    const { due, missed } = tick(plan, now, this.#limit(), this.#inTimeAt(now));
+    this.#busySince = plan.dueSince <= now ? (this.#busySince ?? now) : null;
     if (due.length > 0) onDue(due);
     if (missed.length > 0) onMissed(missed);
+  }
+
+  /** The first of a burst leave at once; then the publisher gets all it can send. */
+  #limit(): number {
+    const isLong = this.#busySince !== null && this.#options.publisher.unsent < enoughUnsent;
+    return isLong ? longTickLimit : tickLimit;
+  }
+
+  #inTimeAt(now: Instant): Instant {
+    return this.#busySince === null ? now : Math.max(this.#busySince, now - longestBurstMs);
   }
 
   async #rest(signal: AbortSignal): Promise<void> {
     const { plan, clock, maxIntervalMs } = this.#options;
     if (signal.aborted) return;
     const dueInMs = plan.wakeAt - clock.now();
-    const waitMs = this.#isBacklogged() ? backlogPauseMs : Math.min(dueInMs, maxIntervalMs);
+    const waitMs = this.#isBacklogged() ? backlogPauseMs : Math.min(dueInMs, untilRoundMs(clock, maxIntervalMs));
     if (waitMs <= 0) {
       await setImmediate();
       return;
@@ -106,8 +127,10 @@ export class Ticker {
 
   #watchClock(): void {
     const { clock, emit, onJump } = this.#options;
-    this.lookedAt = clock.now();
-    const offset = this.lookedAt - clock.monotonic();
+    const now = clock.now();
+    if (Math.abs(now - this.lookedAt) >= lateMs) this.#busySince = null;
+    this.lookedAt = now;
+    const offset = now - clock.monotonic();
     const byMs = offset - this.#offset;
     if (Math.abs(byMs) < jumpMs) return;
     this.#offset = offset;

@@ -2,6 +2,7 @@
 // itself, and among N daily entries of which none is due? Beside it a bare timer, and Celery beat.
 import { parseArgs } from "node:util";
 import { Redis } from "ioredis";
+import { sleepUntil as reach, systemClock } from "../src/clock.ts";
 import { awaitMessages, queue } from "./stage/arrivals.ts";
 import { type Beat, isLeading, prepareStage, type Stage, startCelery, startOurs } from "./stage/contestants.ts";
 import { cpuMs } from "./stage/process-cost.ts";
@@ -40,7 +41,8 @@ const onGrid = (arrivedAt: readonly number[]): readonly number[] => {
 };
 
 const rows: Row[] = [];
-rows.push(await timerAlone());
+rows.push(await withoutBeat("limit: setTimeout and LPUSH", sleepUntil));
+rows.push(await withoutBeat("limit: turns of the loop and LPUSH", (at) => reach(systemClock, at, Infinity)));
 rows.push(await ofOurs("lovage, crontab of each second", 0, everySecond, inSecond));
 rows.push(await ofOurs("lovage, every second, against the earliest", 0, { schedule: "1s" }, onGrid));
 rows.push(await ofOurs("lovage, crontab of each second", atRest, everySecond, inSecond));
@@ -87,19 +89,19 @@ async function observe(
   return rowOf(of, late ?? [], share);
 }
 
-/** What the machine adds by itself: a process, this one, that sleeps until the second and pushes one message. */
-async function timerAlone(): Promise<Row> {
-  progress("a timer alone");
+/** What the machine adds by itself: a process, this one, that waits for the second and pushes one message. */
+async function withoutBeat(who: string, waitUntil: (at: number) => Promise<void>): Promise<Row> {
+  progress(who);
   await using stage = await prepareStage();
   const client = new Redis({ port: stage.redis.port });
   const arrived = awaitMessages(stage.redis, runs);
   const firstAt = Math.ceil(Date.now() / secondMs) * secondMs + secondMs;
   for (let run = 0; run < runs; run += 1) {
-    await sleepUntil(firstAt + run * secondMs);
+    await waitUntil(firstAt + run * secondMs);
     await client.lpush(queue, "due");
   }
   client.disconnect();
-  return rowOf({ who: "limit: setTimeout and LPUSH", rest: 0 }, inSecond(await arrived), null);
+  return rowOf({ who, rest: 0 }, inSecond(await arrived), null);
 }
 
 function rowOf(

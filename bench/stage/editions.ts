@@ -6,6 +6,7 @@ export interface Edition {
   readonly oneSchedule: number;
   readonly allSchedules: number;
   readonly allNames: number;
+  readonly mistakes: number;
   readonly hasMistake: boolean;
 }
 
@@ -18,14 +19,21 @@ export interface Size {
 
 export const burstEveryMs = 10_000;
 
-export const firstEdition: Edition = { oneArgs: 0, oneSchedule: 0, allSchedules: 0, allNames: 0, hasMistake: false };
+export const firstEdition: Edition = {
+  oneArgs: 0,
+  oneSchedule: 0,
+  allSchedules: 0,
+  allNames: 0,
+  mistakes: 0,
+  hasMistake: false,
+};
 
 export const edits: Readonly<Record<string, (edition: Edition) => Edition>> = {
   "one entry's args": (edition) => ({ ...edition, oneArgs: edition.oneArgs + 1 }),
   "one schedule": (edition) => ({ ...edition, oneSchedule: edition.oneSchedule + 1 }),
   "all schedules": (edition) => ({ ...edition, allSchedules: edition.allSchedules + 1 }),
   "all names": (edition) => ({ ...edition, allNames: edition.allNames + 1 }),
-  "a mistake in the last line": (edition) => ({ ...edition, hasMistake: true }),
+  "a mistake in the last line": (edition) => ({ ...edition, mistakes: edition.mistakes + 1, hasMistake: true }),
 };
 
 /** Twelve hours from the start of this program: were it from now, an edition of the next hour would change all schedules. */
@@ -36,7 +44,7 @@ export function textOf(size: Size, edition: Edition): string {
   const lines = ["entries:"];
   for (let index = 0; index < size.due; index += 1) lines.push(dueLine(index));
   for (let index = 0; index < size.atRest; index += 1) lines.push(restingLine(index, edition));
-  if (edition.hasMistake) lines.push('  mistaken: {task: proj.add, schedule: "61 25 * * *"}');
+  if (edition.hasMistake) lines.push(`  mistaken-${edition.mistakes}: {task: proj.add, schedule: "61 25 * * *"}`);
   return `${lines.join("\n")}\n`;
 }
 

@@ -35,6 +35,7 @@ export interface ReadyGroup {
 }
 
 interface Wait {
+  readonly dueAt: Instant;
   readonly signal: AbortSignal;
   readonly isTime: () => boolean;
 }
@@ -46,9 +47,8 @@ const most = 100_000;
 /** Between two turns of the event loop, and so long before the time everything rests. */
 const sliceSize = 100;
 const restMs = 20;
-/** The last warm-up begins so long before the time, if at all: it must be over by then. */
-const warmUpMs = { group: 15, single: 7 } as const;
-const leastWarmUpMs = { group: 10, single: 4 } as const;
+/** The last warm-up begins so long before the time, or is left out: it must be over by then. */
+const lastWarmUp = { group: { ms: 15, leastMs: 10 }, single: { ms: 7, leastMs: 4 } } as const;
 /** More take longer, and are no better. */
 const warmUpGroups = 2;
 /** As many as a broker takes at one stroke; fewer are as fast one by one. */
@@ -79,23 +79,30 @@ export class Ahead {
       missing.filter((slot) => !grouped.has(slot)),
       isTime,
     );
-    await this.#warmUp(due, dueAt, { signal, isTime });
+    await this.#warmUp(due, { dueAt, signal, isTime });
   }
 
-  async #warmUp(due: readonly DueSlot[], dueAt: Instant, { signal, isTime }: Wait): Promise<void> {
-    const { clock, warmUp } = this.#options;
-    const groups = new Set(due.map(({ ready }) => ready?.group ?? null));
-    groups.delete(null);
-    const kind = groups.size > 0 ? "group" : "single";
-    const grouped = [...groups].slice(0, warmUpGroups).flatMap((group) => group?.slots ?? []);
-    if (kind === "group") {
-      await warmUp.thoroughly(grouped, dueAt, isTime);
+  async #warmUp(due: readonly DueSlot[], wait: Wait): Promise<void> {
+    const { dueAt, isTime } = wait;
+    const groups = new Set(due.map(({ ready }) => ready?.group ?? null).filter((group) => group !== null));
+    const grouped = [...groups].slice(0, warmUpGroups).flatMap(({ slots }) => slots);
+    if (grouped.length > 0) {
+      await this.#options.warmUp.thoroughly(grouped, dueAt, isTime);
       if (!isTime()) settleYoung();
     }
     if (isTime()) return;
-    await clock.sleep(dueAt - warmUpMs[kind] - clock.now(), signal);
-    const isLate = signal.aborted || clock.now() > dueAt - leastWarmUpMs[kind];
-    if (!isLate) await warmUp.once(kind === "group" ? grouped : due.slice(0, smallestGroup), dueAt);
+    if (grouped.length > 0) await this.#warmUpLast(grouped, wait, lastWarmUp.group);
+    else await this.#warmUpLast(due.slice(0, smallestGroup), wait, lastWarmUp.single);
+  }
+
+  async #warmUpLast(
+    slots: readonly DueSlot[],
+    { dueAt, signal }: Wait,
+    { ms, leastMs }: (typeof lastWarmUp)[keyof typeof lastWarmUp],
+  ): Promise<void> {
+    const { clock, warmUp } = this.#options;
+    await clock.sleep(dueAt - ms - clock.now(), signal);
+    if (!signal.aborted && clock.now() <= dueAt - leastMs) await warmUp.once(slots, dueAt);
   }
 
   async #prepareSingly(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {

@@ -18,7 +18,7 @@ export interface AheadOptions {
   readonly clock: Clock;
   readonly broker: Pick<Broker, "prepare">;
   readonly createEnvelope: PublisherOptions["createEnvelope"];
-  readonly warmUp: Pick<WarmUp, "thoroughly" | "once">;
+  readonly warmUp: Pick<WarmUp, "thoroughly" | "once" | "isWarm">;
 }
 
 /** A message for the entry as it was then. */
@@ -47,8 +47,14 @@ const most = 100_000;
 /** Between two turns of the event loop, and so long before the time everything rests. */
 const sliceSize = 100;
 const restMs = 20;
-/** The last warm-up begins so long before the time, or is left out: it must be over by then. */
-const lastWarmUp = { group: { ms: 15, leastMs: 10 }, single: { ms: 7, leastMs: 4 } } as const;
+/** The last warm-ups begin so long before the time, or are left out: they must be over by then. */
+const lastWarmUps = {
+  group: [{ ms: 15, leastMs: 10 }],
+  single: [
+    { ms: 7, leastMs: 4 },
+    { ms: 3, leastMs: 2 },
+  ],
+} as const;
 /** More take longer, and are no better. */
 const warmUpGroups = 2;
 /** As many as a broker takes at one stroke; fewer are as fast one by one. */
@@ -91,18 +97,22 @@ export class Ahead {
       if (!isTime()) settleYoung();
     }
     if (isTime()) return;
-    if (grouped.length > 0) await this.#warmUpLast(grouped, wait, lastWarmUp.group);
-    else await this.#warmUpLast(due.slice(0, smallestGroup), wait, lastWarmUp.single);
+    if (grouped.length > 0) await this.#warmUpLast(grouped, wait, lastWarmUps.group);
+    else await this.#warmUpLast(due.slice(0, smallestGroup), wait, lastWarmUps.single);
   }
 
   async #warmUpLast(
     slots: readonly DueSlot[],
     { dueAt, signal }: Wait,
-    { ms, leastMs }: (typeof lastWarmUp)[keyof typeof lastWarmUp],
+    times: (typeof lastWarmUps)[keyof typeof lastWarmUps],
   ): Promise<void> {
     const { clock, warmUp } = this.#options;
-    await clock.sleep(dueAt - ms - clock.now(), signal);
-    if (!signal.aborted && clock.now() <= dueAt - leastMs) await warmUp.once(slots, dueAt);
+    for (const [index, { ms, leastMs }] of times.entries()) {
+      await clock.sleep(dueAt - ms - clock.now(), signal);
+      const isLate = signal.aborted || clock.now() > dueAt - leastMs;
+      if (isLate || (index === 0 && warmUp.isWarm)) return;
+      await warmUp.once(slots, dueAt);
+    }
   }
 
   async #prepareSingly(slots: readonly DueSlot[], isTime: () => boolean): Promise<void> {

@@ -33,8 +33,8 @@ export interface WarmUpOptions {
 const firstRounds = 40;
 const laterRounds = 5;
 /** What was played a moment ago needs no rounds, and a blink ago nothing at all. */
-const coolsAfterMs = 5000;
-const cooledMs = 500;
+const momentMs = 5000;
+const blinkMs = 500;
 
 export class WarmUp {
   readonly #options: WarmUpOptions;
@@ -45,28 +45,24 @@ export class WarmUp {
     this.#options = options;
   }
 
+  get isWarm(): boolean {
+    return this.#playedWithin(blinkMs);
+  }
+
   /** For when there is time: plays it until it is as fast as it gets. */
   async thoroughly(slots: readonly Slot[], dueAt: Instant, isTime: () => boolean): Promise<void> {
-    if (this.#playedWithin(coolsAfterMs)) return;
+    if (this.#playedWithin(momentMs)) return;
     const turns = new Turns(this.#options.clock);
     for (; this.#rounds > 0; this.#rounds -= 1) {
       if (isTime()) return;
-      await this.#play(slots, dueAt);
+      await this.once(slots, dueAt);
       if (turns.isOver) await turns.pass();
     }
     this.#rounds = laterRounds;
   }
 
-  /** Plays it once; takes some milliseconds. */
+  /** Takes some milliseconds, or less than one where it was played a moment ago. */
   async once(slots: readonly Slot[], dueAt: Instant): Promise<void> {
-    if (!this.#playedWithin(cooledMs)) await this.#play(slots, dueAt);
-  }
-
-  #playedWithin(ms: number): boolean {
-    return this.#options.clock.monotonic() - this.#playedAt < ms;
-  }
-
-  async #play(slots: readonly Slot[], dueAt: Instant): Promise<void> {
     const { plan, slots: copies } = copyOf(slots);
     const publisher = this.#options.perform({ slots: copies, broker: this.#silent() });
     for (let { due } = tick(plan, dueAt, tickLimit); due.length > 0; { due } = tick(plan, dueAt, tickLimit)) {
@@ -74,6 +70,10 @@ export class WarmUp {
     }
     await publisher.flush(0, new AbortController().signal);
     this.#playedAt = this.#options.clock.monotonic();
+  }
+
+  #playedWithin(ms: number): boolean {
+    return this.#options.clock.monotonic() - this.#playedAt < ms;
   }
 
   #silent(): Stage["broker"] {

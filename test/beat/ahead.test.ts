@@ -32,6 +32,7 @@ interface Begun {
 async function prepare(
   entries: readonly Entry[],
   onMake: (name: string, clock: ManualClock) => void = () => undefined,
+  isWarm = false,
 ) {
   const clock = new ManualClock(startAt);
   const plan = new Plan(() => undefined);
@@ -46,7 +47,7 @@ async function prepare(
     plan,
     clock,
     broker: { prepare: (batch, marks) => prepared.push({ batch, marks }) },
-    warmUp: { thoroughly: play("thoroughly"), once: play("once") },
+    warmUp: { thoroughly: play("thoroughly"), once: play("once"), isWarm },
     createEnvelope: (occurrence) => {
       onMake(occurrence.entry.name, clock);
       return envelopeOf(occurrence);
@@ -143,11 +144,19 @@ describe("messages made ahead of their time", () => {
     expect(warmUps).toEqual([atOnce, { how: "once", size: 1000, beforeMs: 15 }]);
   });
 
-  it("of few are followed by a short one only", async () => {
+  it("of few are followed by two short ones only", async () => {
     const { done, warmUps, clock } = await prepare(many(49));
-    await clock.advance(9993);
+    await clock.advance(9997);
     await done;
-    expect(warmUps).toEqual([{ how: "once", size: 49, beforeMs: 7 }]);
+    const short: WarmUpCall = { how: "once", size: 49, beforeMs: 7 };
+    expect(warmUps).toEqual([short, { ...short, beforeMs: 3 }]);
+  });
+
+  it("are followed by none where others were warmed up a blink ago", async () => {
+    const { done, warmUps, clock } = await prepare(many(49), () => undefined, true);
+    await clock.advance(9997);
+    await done;
+    expect(warmUps).toEqual([]);
   });
 
   it("are followed by no short warm-up where it would come too late, or where something else is to be done first", async () => {

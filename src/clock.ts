@@ -38,7 +38,7 @@ export async function sleepUntil(clock: Clock, at: Instant, mostMs: number, sign
 }
 
 /** A round that is nearer than this part of what lies between two is that of which one just comes. */
-const justNow = 0.1;
+const justNow = 0.01;
 
 /**
  * How long until the next of the rounds that come every `everyMs`, or a little longer. To all of a process that wait for them

@@ -42,6 +42,8 @@ interface Wait {
 
 /** So long before something is due its message is begun: a hundred thousand take some two seconds. */
 export const aheadMs = 4000;
+/** What is further away than that by now is so because the wall clock was set back. */
+const farAwayMs = 10_000;
 /** Of a burst; more would only take memory: those behind them are made while these are on their way. */
 const most = 100_000;
 /** Between two turns of the event loop, and so long before the time everything rests. */
@@ -108,7 +110,9 @@ export class Ahead {
   ): Promise<void> {
     const { clock, warmUp } = this.#options;
     for (const [index, { ms, leastMs }] of times.entries()) {
-      await clock.sleep(dueAt - ms - clock.now(), signal);
+      const leftMs = dueAt - clock.now();
+      if (leftMs > farAwayMs) return;
+      await clock.sleep(leftMs - ms, signal);
       const isLate = signal.aborted || clock.now() > dueAt - leastMs;
       if (isLate || (index === 0 && warmUp.isWarm)) return;
       await warmUp.once(slots, dueAt);

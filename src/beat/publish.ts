@@ -35,8 +35,8 @@ const retry: BackoffOptions = { firstMs: 50, mostMs: 5000 };
 const batchSize = 2000;
 /** Of a burst, the first messages leave before those behind them are made. */
 const firstBatchSize = 50;
-/** Outcomes are written down when nothing waits to be sent, or so many came together: it takes half the speed. */
-const settleSize = 1_000_000;
+/** Outcomes are written down when nothing waits, or so many have come together: no stop or failure is to find more. */
+const settleSize = 100_000;
 /** Between two turns of the event loop: others may be due meanwhile. */
 const settleAtOnce = 1000;
 
@@ -145,8 +145,9 @@ export class Publisher {
         const retryInMs = backoff(failures, retry);
         failures += 1;
         emit({ type: "publish-failed", reason: messageOf(error), waiting: this.unsent, retryInMs });
-        while (this.#outcomes.settle(settleAtOnce)) await setImmediate();
-        await clock.sleep(retryInMs, signal);
+        const retryAt = clock.monotonic() + retryInMs;
+        while (clock.monotonic() < retryAt && this.#outcomes.settle(settleAtOnce)) await setImmediate();
+        await clock.sleep(retryAt - clock.monotonic(), signal);
       }
     }
     this.#outcomes.refuse(this.#batch.refusals.splice(0));

@@ -26,7 +26,7 @@ export interface Broker {
    * them out, may be done now. Another batch, or none, may follow.
    */
   prepare?(batch: readonly Envelope[], marks: readonly Mark[]): void;
-  /** Goes the way of `publish`, so that it is quick when it counts, but sends nothing. At most its queues are declared. */
+  /** Goes the way of `publish`, so that it is quick when it counts, but sends nothing: at most queues and link are written. */
   warmUp?(batch: readonly Envelope[], guard: Guard): Promise<void>;
   /**
    * Starts to hand out messages of the queues, which it declares first. A message that its consumer did not settle comes

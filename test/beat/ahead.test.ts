@@ -33,6 +33,7 @@ async function prepare(
   entries: readonly Entry[],
   onMake: (name: string, clock: ManualClock) => void = () => undefined,
   isWarm = false,
+  onPlay: (clock: ManualClock) => void = () => undefined,
 ) {
   const clock = new ManualClock(startAt);
   const plan = new Plan(() => undefined);
@@ -42,6 +43,7 @@ async function prepare(
   const play = (how: WarmUpCall["how"]) => async (slots: readonly Slot[], at: number) => {
     expect(at).toBe(dueAt);
     warmUps.push({ how, size: slots.length, beforeMs: dueAt - clock.now() });
+    onPlay(clock);
   };
   const ahead = new Ahead({
     plan,
@@ -152,6 +154,18 @@ describe("messages made ahead of their time", () => {
     expect(warmUps).toEqual([short, { ...short, beforeMs: 3 }]);
   });
 
+  it("are not waited for where the wall clock is set back before the last warm-up, or between the two last", async () => {
+    const before = await prepare(many(60));
+    before.clock.jump(-3_600_000);
+    await before.clock.advance(9985);
+    await before.done;
+    expect(before.warmUps.map(({ how }) => how)).toEqual(["thoroughly", "once"]);
+    const between = await prepare(many(49), undefined, false, (clock) => clock.jump(-3_600_000));
+    await between.clock.advance(9993);
+    await between.done;
+    expect(between.warmUps).toHaveLength(1);
+  });
+
   it("are followed by none where others were warmed up a blink ago", async () => {
     const { done, warmUps, clock } = await prepare(many(49), () => undefined, true);
     await clock.advance(9997);
@@ -170,7 +184,7 @@ describe("messages made ahead of their time", () => {
     expect(woken.warmUps.map(({ how }) => how)).toEqual(["thoroughly"]);
   });
 
-  it("that were made before a reload are warmed up for all the same", async () => {
+  it("that were made before an interruption are warmed up for all the same", async () => {
     const { again, warmUps } = await prepare(many(60));
     await again();
     expect(warmUps.map(({ size }) => size)).toEqual([60, 60]);

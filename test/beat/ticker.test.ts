@@ -5,6 +5,7 @@ import type { Missed } from "../../src/beat/tick.ts";
 import { Ticker } from "../../src/beat/ticker.ts";
 import type { Clock } from "../../src/clock.ts";
 import { entryOf, startAt } from "../helper/beat-stage.ts";
+import { ManualClock } from "../helper/manual-clock.ts";
 
 const count = 10_000;
 const dueAt = startAt + 10_000;
@@ -61,7 +62,7 @@ async function take(lookMs: (look: number) => number, unsent = 0) {
 }
 
 describe("very many that are due at once", () => {
-  it("are all sent, however long it takes to take them, where what is missed is skipped", async () => {
+  it("are all sent, however long up to a minute it takes to take them, where what is missed is skipped", async () => {
     const { due, missed, names } = await take(() => 4000);
     expect(missed).toEqual([]);
     expect(names.size).toBe(count);
@@ -87,5 +88,51 @@ describe("very many that are due at once", () => {
     const { due, missed } = await take((look) => (look <= 20 ? 4000 : 0), 10_000);
     expect(due.length).toBe(500 * 17);
     expect(missed).toHaveLength(count - due.length);
+  });
+});
+
+describe("what is due soon", () => {
+  /** When messages began to be made for what is due in 30 seconds, by a beat that has run for so long already. */
+  async function preparedMs(phaseMs: number, maxIntervalMs: number): Promise<readonly number[]> {
+    const clock = new ManualClock(startAt - phaseMs);
+    await clock.advance(phaseMs);
+    const plan = new Plan(() => undefined);
+    plan.apply([entryOf({ name: "one", seconds: 30 })], startAt);
+    const before: number[] = [];
+    const ending = new AbortController();
+    const ticker = new Ticker({
+      plan,
+      publisher: { unsent: 0 },
+      ahead: {
+        prepare: async (at) => {
+          before.push(at - clock.now());
+        },
+      },
+      clock,
+      emit: () => undefined,
+      maxIntervalMs,
+      onJump: () => undefined,
+      onDue: () => ending.abort(),
+      onMissed: () => undefined,
+    });
+    const running = ticker.run(ending.signal);
+    await clock.advance(30_000);
+    await running;
+    return before;
+  }
+
+  it("is made ready four seconds before its time, whenever the rounds come in which beat looks at the clock", async () => {
+    for (const phaseMs of [0, 1, 499, 1000, 1500, 2500, 3999, 4000, 4001, 4970, 4999]) {
+      expect([phaseMs, await preparedMs(phaseMs, 5000)]).toEqual([phaseMs, [4000]]);
+    }
+  });
+
+  it("is made ready in the last interval where the longest interval is a short one", async () => {
+    for (const phaseMs of [0, 1, 499, 999]) {
+      const [first = 0, ...more] = await preparedMs(phaseMs, 1000);
+      expect(first).toBeGreaterThan(0);
+      expect(first).toBeLessThanOrEqual(1000);
+      expect(more).toEqual([]);
+    }
   });
 });

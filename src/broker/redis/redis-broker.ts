@@ -5,7 +5,7 @@ import type { Envelope } from "../../protocol/envelope.ts";
 import { queueKeys } from "../../protocol/kombu.ts";
 import { RedisConnection } from "../../redis/connection.ts";
 import { runScript } from "../../redis/script.ts";
-import { type Broker, type Guard, type Mark, type PublishOutcome, StaleTermError } from "../broker.ts";
+import type { Broker, Guard, Mark, PublishOutcome } from "../broker.ts";
 import type { BoundQueue, ConsumeOptions, Consumer, Listener } from "../consumer.ts";
 import { checkGuard } from "../guard.ts";
 import { type BrokerConnection, type BrokerConnectionOptions, describeConnection } from "./connection.ts";
@@ -17,13 +17,11 @@ import { RedisLeases } from "./leases.ts";
 import { RedisPublisher } from "./publisher.ts";
 import { RedisConsumer } from "./redis-consumer.ts";
 import { RedisListener } from "./redis-listener.ts";
+import { Rehearsal } from "./rehearsal.ts";
 
 export interface RedisBrokerOptions extends BrokerConnectionOptions {
   readonly clock?: Clock;
 }
-
-/** Terms are times and grow: nobody leads under this one, and Redis refuses whatever comes under it. */
-const neverLed = 0;
 
 export class RedisBroker implements Broker {
   readonly url: string;
@@ -33,10 +31,10 @@ export class RedisBroker implements Broker {
   readonly #connection: RedisConnection;
   readonly #journal: Journal;
   readonly #publisher: RedisPublisher;
+  readonly #rehearsal: Rehearsal;
   /** Consumers and listeners that somebody may not have closed. */
   readonly #open = new Set<Endpoint>();
   #closed = false;
-  #isWarmingUp = false;
   readonly #prefix: string;
   readonly #db: number;
 
@@ -52,6 +50,7 @@ export class RedisBroker implements Broker {
     const common = { connection, prefix, journal, links: new Links(connection, prefix) };
     this.leases = new RedisLeases(common);
     this.#publisher = new RedisPublisher({ ...common, url: this.url, db: this.#db });
+    this.#rehearsal = new Rehearsal({ publisher: this.#publisher, clock: this.#clock });
     this.#journal = journal;
   }
 
@@ -61,16 +60,8 @@ export class RedisBroker implements Broker {
   }
 
   async warmUp(batch: readonly Envelope[], guard: Guard): Promise<void> {
-    // Where Redis is away, nothing is to line up here.
-    if (this.#isWarmingUp || !this.#publisher.isCheapToRefuse(batch, guard)) return;
-    this.#isWarmingUp = true;
-    try {
-      await this.publish(batch, { ...guard, term: neverLed });
-    } catch (error) {
-      if (!(error instanceof StaleTermError)) throw error;
-    } finally {
-      this.#isWarmingUp = false;
-    }
+    checkGuard(batch.length, guard);
+    if (batch.length > 0) await this.#rehearsal.play(batch, guard);
   }
 
   prepare(batch: readonly Envelope[], marks: readonly Mark[]): void {

@@ -18,7 +18,7 @@ export interface AheadOptions {
   readonly clock: Clock;
   readonly broker: Pick<Broker, "prepare">;
   readonly createEnvelope: PublisherOptions["createEnvelope"];
-  readonly warmUp: Pick<WarmUp, "thoroughly" | "once" | "isWarm">;
+  readonly warmUp: Pick<WarmUp, "thoroughly" | "once" | "isWarm" | "isShorterThan">;
 }
 
 /** A message for the entry as it was then. */
@@ -114,7 +114,7 @@ export class Ahead {
       if (leftMs > farAwayMs) return;
       await clock.sleep(leftMs - ms, signal);
       const isLate = signal.aborted || clock.now() > dueAt - leastMs;
-      if (isLate || (index === 0 && warmUp.isWarm)) return;
+      if (isLate || (index === 0 && warmUp.isWarm) || !warmUp.isShorterThan(dueAt - clock.now())) return;
       await warmUp.once(slots, dueAt);
     }
   }

@@ -85,7 +85,7 @@ export class Leader {
     const { leases, clock, emit, leaseMs } = this.#options;
     let isFailing = false;
     while (!signal.aborted) {
-      await clock.sleep(isFailing ? leaseMs / 10 : untilRoundMs(clock, leaseMs / 2), signal);
+      await clock.sleep(isFailing ? leaseMs / 10 : untilRoundMs(clock, leaseMs / 4), signal);
       if (signal.aborted) return false;
       try {
         if (!(await leases.renew(lease, leaseMs))) return true;

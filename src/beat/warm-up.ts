@@ -40,6 +40,7 @@ export class WarmUp {
   readonly #options: WarmUpOptions;
   #rounds = firstRounds;
   #playedAt = Number.NEGATIVE_INFINITY;
+  #tookMs = 0;
 
   constructor(options: WarmUpOptions) {
     this.#options = options;
@@ -63,6 +64,7 @@ export class WarmUp {
 
   /** Takes some milliseconds, or less than one where it was played a moment ago. */
   async once(slots: readonly Slot[], dueAt: Instant): Promise<void> {
+    const beganAt = this.#options.clock.monotonic();
     const { plan, slots: copies } = copyOf(slots);
     const publisher = this.#options.perform({ slots: copies, broker: this.#silent() });
     for (let { due } = tick(plan, dueAt, tickLimit); due.length > 0; { due } = tick(plan, dueAt, tickLimit)) {
@@ -70,6 +72,14 @@ export class WarmUp {
     }
     await publisher.flush(0, new AbortController().signal);
     this.#playedAt = this.#options.clock.monotonic();
+    this.#tookMs = this.#playedAt - beganAt;
+  }
+
+  /** Going by what it took the last time. What took too long is tried again some other time. */
+  isShorterThan(ms: number): boolean {
+    const isShorter = this.#tookMs < ms;
+    if (!isShorter) this.#tookMs /= 2;
+    return isShorter;
   }
 
   #playedWithin(ms: number): boolean {
@@ -82,27 +92,31 @@ export class WarmUp {
       leases: broker.leases,
       publish: async (envelopes, guard) => {
         // Nobody waits for it: a broker may be away.
-        if (guard !== undefined) broker.warmUp?.(envelopes, guard).catch(() => undefined);
+        if (guard !== undefined) void quietly(async () => broker.warmUp?.(envelopes, guard));
         return envelopes.map(() => "sent");
       },
     };
   }
 }
 
+async function quietly(act: () => Promise<void>): Promise<void> {
+  await act().catch(() => undefined);
+}
+
 /** As they stand, so that nothing is planned anew, and what is played stays with the copies. */
 function copyOf(slots: readonly Slot[]): Copies {
   const plan = new Plan(() => undefined);
   const copies = new Map<string, Slot>();
-  const groups = new Map<ReadyGroup, DueSlot[]>();
+  const groups = new Map<ReadyGroup, { readonly slots: DueSlot[] }>();
   for (const slot of slots) {
     if (!isDue(slot)) continue;
     const copy = { ...slot };
     const group = copy.ready?.group ?? null;
     if (copy.ready !== null && group !== null) {
-      const together = groups.get(group) ?? [];
+      const together = groups.get(group) ?? { slots: [] };
       groups.set(group, together);
-      together.push(copy);
-      copy.ready = { ...copy.ready, group: { slots: together } };
+      together.slots.push(copy);
+      copy.ready = { ...copy.ready, group: together };
     }
     copies.set(copy.entry.name, copy);
     plan.put(copy);

@@ -24,6 +24,12 @@ interface WarmUpCall {
   readonly beforeMs: number;
 }
 
+interface WarmUpState {
+  readonly isWarm?: boolean;
+  readonly isShort?: boolean;
+  readonly onPlay?: (clock: ManualClock) => void;
+}
+
 interface Begun {
   readonly done: Promise<void>;
   readonly wake: () => Promise<void>;
@@ -32,8 +38,7 @@ interface Begun {
 async function prepare(
   entries: readonly Entry[],
   onMake: (name: string, clock: ManualClock) => void = () => undefined,
-  isWarm = false,
-  onPlay: (clock: ManualClock) => void = () => undefined,
+  { isWarm = false, isShort = true, onPlay = () => undefined }: WarmUpState = {},
 ) {
   const clock = new ManualClock(startAt);
   const plan = new Plan(() => undefined);
@@ -49,7 +54,7 @@ async function prepare(
     plan,
     clock,
     broker: { prepare: (batch, marks) => prepared.push({ batch, marks }) },
-    warmUp: { thoroughly: play("thoroughly"), once: play("once"), isWarm },
+    warmUp: { thoroughly: play("thoroughly"), once: play("once"), isWarm, isShorterThan: () => isShort },
     createEnvelope: (occurrence) => {
       onMake(occurrence.entry.name, clock);
       return envelopeOf(occurrence);
@@ -160,17 +165,19 @@ describe("messages made ahead of their time", () => {
     await before.clock.advance(9985);
     await before.done;
     expect(before.warmUps.map(({ how }) => how)).toEqual(["thoroughly", "once"]);
-    const between = await prepare(many(49), undefined, false, (clock) => clock.jump(-3_600_000));
+    const between = await prepare(many(49), undefined, { onPlay: (clock) => clock.jump(-3_600_000) });
     await between.clock.advance(9993);
     await between.done;
     expect(between.warmUps).toHaveLength(1);
   });
 
-  it("are followed by none where others were warmed up a blink ago", async () => {
-    const { done, warmUps, clock } = await prepare(many(49), () => undefined, true);
-    await clock.advance(9997);
-    await done;
-    expect(warmUps).toEqual([]);
+  it("are followed by none where others were warmed up a blink ago, or where it would take too long", async () => {
+    for (const state of [{ isWarm: true }, { isShort: false }]) {
+      const { done, warmUps, clock } = await prepare(many(49), undefined, state);
+      await clock.advance(9997);
+      await done;
+      expect(warmUps).toEqual([]);
+    }
   });
 
   it("are followed by no short warm-up where it would come too late, or where something else is to be done first", async () => {

@@ -16,7 +16,12 @@ async function ready(entries: readonly Entry[] = entriesOf()) {
   const clock = new ManualClock(startAt);
   const plan = new Plan(() => undefined);
   plan.apply(entries, startAt);
-  const warmUp = { thoroughly: async () => undefined, once: async () => undefined, isWarm: false };
+  const warmUp = {
+    thoroughly: async () => undefined,
+    once: async () => undefined,
+    isWarm: false,
+    isShorterThan: () => true,
+  };
   const ahead = new Ahead({ plan, clock, broker: {}, createEnvelope: envelopeOf, warmUp });
   const prepared = ahead.prepare(dueAt, new AbortController().signal);
   await clock.advance(dueAt - startAt);

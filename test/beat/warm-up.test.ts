@@ -29,7 +29,7 @@ function readyGroup(slots: readonly DueSlot[]): void {
   }
 }
 
-function prepare(warmUpBroker?: (played: Played) => Promise<void>) {
+function prepare(warmUpBroker?: (played: Played) => Promise<void>, monotonic?: () => number) {
   const clock = new ManualClock(startAt);
   const events: LovageEvent[] = [];
   const plan = new Plan((event) => events.push(event));
@@ -44,7 +44,7 @@ function prepare(warmUpBroker?: (played: Played) => Promise<void>) {
   const memory = new MemoryBroker({ clock });
   let performed = 0;
   const warmUp = new WarmUp({
-    clock,
+    clock: { now: clock.now, sleep: clock.sleep, monotonic: monotonic ?? clock.monotonic },
     broker: {
       leases: memory.leases,
       warmUp: async (batch, guard) => {
@@ -121,6 +121,28 @@ describe("a warm-up", () => {
     await clock.advance(60_000);
     await warmUp.thoroughly(slots, dueAt, never);
     expect(performed()).toBe(40);
+  });
+
+  it("is played in one batch for each group, as it will be sent", async () => {
+    const { warmUp, slots, played } = prepare();
+    await warmUp.once(slots, dueAt);
+    expect(played.map(({ batch }) => batch.length)).toEqual([60, 60]);
+  });
+
+  it("holds nothing up where the broker cannot even be asked", async () => {
+    const { warmUp, slots, performed } = prepare(() => {
+      throw new Error("no");
+    });
+    await warmUp.once(slots, dueAt);
+    expect(performed()).toBe(1);
+  });
+
+  it("tells what takes too long, and lets it be tried again later", async () => {
+    let readMs = 0;
+    const { warmUp, slots } = prepare(undefined, () => (readMs += 40));
+    expect(warmUp.isShorterThan(1)).toBe(true);
+    await warmUp.once(slots, dueAt);
+    expect([41, 40, 40].map((ms) => warmUp.isShorterThan(ms))).toEqual([true, false, true]);
   });
 
   it("stays warm for a blink", async () => {

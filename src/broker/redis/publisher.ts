@@ -47,6 +47,8 @@ interface Guarded {
 const chunksInFlight = 4;
 /** A transaction takes one question more than the script, and its marks are written twice. */
 const smallestTransaction = 50;
+/** What Redis takes in far less than a millisecond. */
+const fewBytes = 65_536;
 /** Some 2,000 messages, which keep Redis from its other clients for two milliseconds. */
 const parcelsTogether = 4;
 
@@ -94,9 +96,11 @@ export class RedisPublisher {
     }
   }
 
-  /** A large batch that goes by script would carry all of its messages to Redis, to be refused there. */
+  /** What goes by script carries all of its messages to Redis, to be refused there. */
   isCheapToRefuse(batch: readonly Envelope[], guard: Guard): boolean {
-    return batch.length < smallestTransaction || isForTransactions(batch, guard);
+    if (isForTransactions(batch, guard)) return true;
+    const size = batch.reduce((sum, { body }) => sum + body.length, 0);
+    return batch.length < smallestTransaction && size <= fewBytes;
   }
 
   async #publishNew(guarded: Guarded): Promise<readonly PublishOutcome[]> {

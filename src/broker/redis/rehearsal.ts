@@ -1,7 +1,7 @@
 // Takes batches the way to Redis that those to come will take, only to be refused there: what has not run for a while is slow.
 import type { Clock } from "../../clock.ts";
 import type { Envelope } from "../../protocol/envelope.ts";
-import { type Guard, StaleTermError } from "../broker.ts";
+import { type Guard, RefusedError, StaleTermError } from "../broker.ts";
 import type { RedisPublisher } from "./publisher.ts";
 
 export interface RehearsalOptions {
@@ -12,18 +12,19 @@ export interface RehearsalOptions {
 /** Terms are times and grow: nobody leads under this one, and Redis refuses whatever comes under it. */
 const neverLed = 0;
 /**
- * Where Redis never answers sooner it is not next door: what comes after a rehearsal would have to wait for its answers, which
- * takes longer than it brings.
+ * A Redis whose answers take longer, so often in a row, is not next door: what comes after a rehearsal would have to wait for its
+ * answers, and that is longer than what it brings. Now and then it is tried again.
  */
-const farMs = 5;
-/** The first answers of a process are slow everywhere. */
-const fewestAnswers = 5;
+const nearMs = 5;
+const mostSlowAnswers = 3;
+const tryAgainMs = 3_600_000;
 
 export class Rehearsal {
   readonly #options: RehearsalOptions;
   #isWaiting = false;
-  #answers = 0;
-  #quickestMs = Number.POSITIVE_INFINITY;
+  #isForbidden = false;
+  #slowAnswers = 0;
+  #answeredAt = 0;
 
   constructor(options: RehearsalOptions) {
     this.#options = options;
@@ -32,21 +33,32 @@ export class Rehearsal {
   /** One at a time: where Redis is away, nothing is to line up here. */
   async play(batch: readonly Envelope[], guard: Guard): Promise<void> {
     const { publisher, clock } = this.#options;
-    if (this.#isWaiting || this.#isFar || !publisher.isCheapToRefuse(batch, guard)) return;
+    if (this.#isWaiting || this.#isForbidden || this.#isFar() || !publisher.isCheapToRefuse(batch, guard)) return;
     this.#isWaiting = true;
     const askedAt = clock.monotonic();
     try {
       await publisher.publish(batch, { ...guard, term: neverLed });
     } catch (error) {
-      if (!(error instanceof StaleTermError)) throw error;
-      this.#answers += 1;
-      this.#quickestMs = Math.min(this.#quickestMs, clock.monotonic() - askedAt);
+      if (!(error instanceof StaleTermError)) throw this.#noteFailure(error);
+      this.#noteAnswer(clock.monotonic() - askedAt);
     } finally {
       this.#isWaiting = false;
     }
   }
 
-  get #isFar(): boolean {
-    return this.#answers >= fewestAnswers && this.#quickestMs > farMs;
+  /** A user who may not do what it takes would be noted in the server's log each time. */
+  #noteFailure(error: unknown): unknown {
+    this.#isForbidden ||= error instanceof RefusedError;
+    return error;
+  }
+
+  #noteAnswer(tookMs: number): void {
+    this.#slowAnswers = tookMs > nearMs ? this.#slowAnswers + 1 : 0;
+    this.#answeredAt = this.#options.clock.monotonic();
+  }
+
+  #isFar(): boolean {
+    const isRecent = this.#options.clock.monotonic() - this.#answeredAt < tryAgainMs;
+    return this.#slowAnswers >= mostSlowAnswers && isRecent;
   }
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Guard, StaleTermError } from "../../../src/broker/broker.ts";
+import { type Guard, RefusedError, StaleTermError } from "../../../src/broker/broker.ts";
 import { Rehearsal } from "../../../src/broker/redis/rehearsal.ts";
 import { ManualClock } from "../../helper/manual-clock.ts";
 
@@ -25,11 +25,27 @@ async function playedOf(rehearsals: number, answerMs: (asked: number) => number)
 
 describe("a rehearsal", () => {
   it("is given up where Redis is so far away that what is due would have to wait for its answers", async () => {
-    expect(await playedOf(20, () => 12)).toBe(5);
+    expect(await playedOf(20, () => 12)).toBe(3);
   });
 
-  it("goes on where Redis is near, and was only slow at first", async () => {
-    expect(await playedOf(20, (asked) => (asked <= 4 ? 12 : 2))).toBe(20);
-    expect(await playedOf(20, (asked) => (asked === 3 ? 2 : 12))).toBe(20);
+  it("goes on where Redis is near, and is slow now and then", async () => {
+    expect(await playedOf(20, (asked) => (asked % 3 === 0 ? 2 : 12))).toBe(20);
+  });
+
+  it("is tried again after an hour", async () => {
+    expect(await playedOf(3600 + 4, () => 12)).toBe(4);
+  });
+
+  it("is given up where the user may not do what it takes", async () => {
+    const clock = new ManualClock(0);
+    let asked = 0;
+    const publish = async (): Promise<never> => {
+      asked += 1;
+      throw new RefusedError("NOPERM");
+    };
+    const rehearsal = new Rehearsal({ clock, publisher: { publish, isCheapToRefuse: () => true } });
+    await expect(rehearsal.play([], guard)).rejects.toThrow("NOPERM");
+    await rehearsal.play([], guard);
+    expect(asked).toBe(1);
   });
 });

@@ -38,28 +38,19 @@ export async function watchSchedules(
   const { debounceMs = 200, poll = false, onError = () => undefined } = options;
   let known = await fingerprint(paths, addContent);
   let looks = await fingerprint(paths, addLooks);
-  const debounced = debounce(
-    () => debounceMs,
-    onError,
-    async () => {
-      if (!poll) await folders.renew();
-      const present = await fingerprint(paths, addContent);
-      if (present === known) return;
-      known = present;
-      onChange();
-    },
-  );
+  const debounced = debounce(debounceMs, onError, async () => {
+    if (!poll) await folders.renew();
+    const present = await fingerprint(paths, addContent);
+    if (present === known) return;
+    known = present;
+    onChange();
+  });
   const folders = watchFolders(paths, debounced.call, onError);
-  const lookMs = poll ? POLL_MS : LOOK_MS;
-  const looking = repeat(
-    () => untilRoundMs(systemClock, lookMs),
-    onError,
-    async () => {
-      const present = await fingerprint(paths, addLooks);
-      if (present !== looks) debounced.call();
-      looks = present;
-    },
-  );
+  const looking = repeat(poll ? POLL_MS : LOOK_MS, onError, async () => {
+    const present = await fingerprint(paths, addLooks);
+    if (present !== looks) debounced.call();
+    looks = present;
+  });
   if (!poll) await folders.renew();
   // What changed while the watches were not there yet.
   debounced.call();
@@ -108,7 +99,7 @@ interface Debounced extends Repeated {
 }
 
 /** Runs `act` once a burst of calls is over, and never twice at a time. */
-function debounce(waitMs: () => number, onError: (error: unknown) => void, act: () => Promise<void>): Debounced {
+function debounce(waitMs: number, onError: (error: unknown) => void, act: () => Promise<void>): Debounced {
   let timer: NodeJS.Timeout | undefined;
   let running = Promise.resolve();
   let isStopped = false;
@@ -118,7 +109,7 @@ function debounce(waitMs: () => number, onError: (error: unknown) => void, act: 
       if (isStopped) return;
       timer = setTimeout(() => {
         running = running.then(() => (isStopped ? undefined : act())).catch(onError);
-      }, waitMs());
+      }, waitMs);
     },
     stop: async () => {
       isStopped = true;
@@ -128,10 +119,20 @@ function debounce(waitMs: () => number, onError: (error: unknown) => void, act: 
   };
 }
 
-function repeat(waitMs: () => number, onError: (error: unknown) => void, act: () => Promise<void>): Repeated {
-  const again = debounce(waitMs, onError, async () => {
-    await act().finally(again.call);
-  });
-  again.call();
-  return again;
+function repeat(everyMs: number, onError: (error: unknown) => void, act: () => Promise<void>): Repeated {
+  const stopping = new AbortController();
+  const run = async (): Promise<void> => {
+    for (;;) {
+      await systemClock.sleep(untilRoundMs(systemClock, everyMs), stopping.signal);
+      if (stopping.signal.aborted) return;
+      await act().catch(onError);
+    }
+  };
+  const running = run();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
 }
